@@ -1,0 +1,9 @@
+//! Types and rules of accounts: no database, no wire, no clock.
+
+pub(crate) mod account;
+pub(crate) mod confirmation;
+pub(crate) mod issuer;
+pub(crate) mod legal_form;
+pub(crate) mod password;
+pub(crate) mod terms;
+pub(crate) mod vat;

@@ -1,0 +1,109 @@
+//! What can go wrong with an account, in the domain's words, and what the caller is told.
+
+use florin_api::error::v1::ErrorReason;
+use florin_platform::{
+    access::unauthenticated, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
+};
+use florin_settlement::Instant;
+use sea_orm::DbErr;
+use tonic::{Code, Status};
+
+use crate::domain::{confirmation, password::HashError};
+
+/// A refusal by, or a failure of, the account slice.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that cannot be accepted.
+    #[error("invalid request")]
+    Invalid(#[from] Violations),
+    /// Missing, or someone else's.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// Another account has this e-mail address.
+    #[error("an account with this e-mail address exists already")]
+    EmailTaken,
+    /// No issuer sells to this country.
+    #[error("no issuer sells to {0}")]
+    CountryNotServed(String),
+    /// The account was confirmed before.
+    #[error("this account is confirmed already")]
+    AlreadyConfirmed,
+    /// Not the code that was mailed.
+    #[error("this is not the code that was mailed")]
+    CodeWrong,
+    /// The code expired, or was guessed wrong too often.
+    #[error("the code has expired or was tried too often; ask for another")]
+    CodeDead,
+    /// A code was sent a moment ago.
+    #[error("a code was sent less than a minute ago")]
+    ResentTooSoon,
+    /// The terms document does not exist, or is not this issuer's.
+    #[error("{0} is not a terms document of this account's issuer")]
+    TermsUnknown(String),
+    /// The account changed since it was read.
+    #[error("{0} has changed")]
+    EtagMismatch(String),
+    /// Wrong login or password: the answer does not tell which (R2.3).
+    #[error("login or password is wrong")]
+    LoginRefused,
+    /// Too many failures.
+    #[error("too many failed logins; try again later")]
+    LoginThrottled {
+        /// For so long.
+        wait: std::time::Duration,
+    },
+    /// Somebody without a session asked for something only a session has.
+    #[error("this call needs a session")]
+    NoSession,
+    /// The same request id with another body.
+    #[error(transparent)]
+    RequestIdReused(#[from] RequestIdReused),
+    /// Hashing failed.
+    #[error("password hashing failed")]
+    Hash(#[from] HashError),
+    /// The database failed.
+    #[error("database")]
+    Database(#[from] DbErr),
+}
+
+impl Error {
+    pub(crate) fn throttled(at: Instant, until: Instant) -> Self {
+        let micros = u64::try_from(until.micros() - at.micros()).unwrap_or_default();
+        Self::LoginThrottled { wait: std::time::Duration::from_micros(micros) }
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let refusal = match error {
+            Error::Invalid(violations) => Refusal::invalid(violations),
+            Error::NotFound(name) => Refusal::not_found(&name),
+            Error::EmailTaken => Refusal::new(Code::AlreadyExists, ErrorReason::EmailTaken, text),
+            Error::CountryNotServed(country) => {
+                Refusal::failed_precondition(ErrorReason::CountryNotServed, text).with("country", country)
+            }
+            Error::AlreadyConfirmed => {
+                Refusal::failed_precondition(ErrorReason::AccountAlreadyConfirmed, text)
+            }
+            Error::CodeWrong => Refusal::failed_precondition(ErrorReason::ConfirmationCodeWrong, text),
+            Error::CodeDead => Refusal::failed_precondition(ErrorReason::ConfirmationCodeExpired, text),
+            Error::ResentTooSoon => {
+                let pause = u64::try_from(confirmation::RESEND_AFTER_SECONDS).unwrap_or_default();
+                Refusal::new(Code::ResourceExhausted, ErrorReason::ConfirmationRateLimited, text)
+                    .retry_after(std::time::Duration::from_secs(pause))
+            }
+            Error::TermsUnknown(_) => Refusal::new(Code::NotFound, ErrorReason::TermsVersionUnknown, text),
+            Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
+            Error::LoginRefused => Refusal::new(Code::Unauthenticated, ErrorReason::LoginRefused, text),
+            Error::LoginThrottled { wait } => {
+                Refusal::new(Code::ResourceExhausted, ErrorReason::LoginThrottled, text).retry_after(wait)
+            }
+            Error::NoSession => unauthenticated(&text),
+            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::Hash(error) => Refusal::internal(&error),
+            Error::Database(error) => Refusal::database(&error),
+        };
+        refusal.into()
+    }
+}

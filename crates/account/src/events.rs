@@ -1,0 +1,3 @@
+//! The facts others may consume: ids only, never personal data (R2.8).
+
+pub(crate) use florin_api::event::v1::{AccountConfirmed, AccountCreated, AccountUpdated, TermsAccepted};

@@ -1,0 +1,178 @@
+//! `florin.account.v1.AccountService`.
+
+use florin_api::account::v1::{
+    AcceptTermsRequest, AcceptTermsResponse, Account, ConfirmAccountRequest, CreateAccountRequest,
+    GetAccountRequest, ListAccountsRequest, ListAccountsResponse, ListRequiredFieldsRequest,
+    ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse, RequiredField, ResendConfirmationRequest,
+    ResendConfirmationResponse, UpdateAccountRequest, account_service_server::AccountService,
+};
+use florin_platform::{
+    Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations, wire::timestamp,
+};
+use tonic::{Request, Response, Status};
+
+use super::visible;
+use crate::{
+    convert,
+    domain::{
+        account::{AccountState, TEXT_CHARACTERS_MAX},
+        confirmation,
+    },
+    error::Error,
+    service::{confirm, create, query, terms, update},
+    store,
+};
+
+/// The account service over `platform`.
+#[derive(Clone, Debug)]
+pub struct AccountRpc {
+    platform: Platform,
+}
+
+impl AccountRpc {
+    /// Serves accounts kept in `platform`.
+    #[must_use]
+    pub fn new(platform: Platform) -> Self {
+        Self { platform }
+    }
+}
+
+#[tonic::async_trait]
+impl AccountService for AccountRpc {
+    async fn create_account(&self, request: Request<CreateAccountRequest>) -> Result<Response<Account>, Status> {
+        let call = &Call::of(&request);
+        let request = request.into_inner();
+        let new = &convert::account::new_account(&request);
+        let hash = &create::hash_password(&new.password).await?;
+        let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, &request);
+        let create = |tx, now| async move {
+            create::create_account(&self.platform, &tx, now, call, new.clone(), hash.clone())
+                .await
+                .map(|created| convert::account::account(&created))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, create).await?))
+    }
+
+    async fn confirm_account(&self, request: Request<ConfirmAccountRequest>) -> Result<Response<Account>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let account = convert::account::name("name", &request.name).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
+        let confirm = |tx, now| async move {
+            let confirmed = confirm::confirm_account(&tx, now, call, account, &request.code).await?;
+            Ok(confirmed.map(|confirmed| convert::account::account(&confirmed)))
+        };
+        Ok(Response::new(self.platform.mutate_or_trace::<_, Error, _>(&key, confirm).await?))
+    }
+
+    async fn resend_confirmation(
+        &self,
+        request: Request<ResendConfirmationRequest>,
+    ) -> Result<Response<ResendConfirmationResponse>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let account = convert::account::name("name", &request.name).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
+        let resend = |tx, now: florin_settlement::Instant| async move {
+            confirm::resend_confirmation(&self.platform, &tx, now, call, account).await?;
+            let expire_time = Some(timestamp(now.plus_days(confirmation::EXPIRE_AFTER_DAYS)));
+            Ok(ResendConfirmationResponse { expire_time })
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, resend).await?))
+    }
+
+    async fn get_account(&self, request: Request<GetAccountRequest>) -> Result<Response<Account>, Status> {
+        let call = Call::of(&request);
+        let account = convert::account::name("name", &request.get_ref().name).map_err(Error::from)?;
+        let account = query::owned(self.platform.db.reader(), visible(&call, account)?).await?;
+        Ok(Response::new(convert::account::account(&account)))
+    }
+
+    async fn list_accounts(
+        &self,
+        request: Request<ListAccountsRequest>,
+    ) -> Result<Response<ListAccountsResponse>, Status> {
+        let request = request.into_inner();
+        let states: Vec<AccountState> = request.states().filter_map(convert::account::state).collect();
+        let query = format!("ListAccounts/{states:?}");
+        let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
+            .map_err(Error::from)?;
+        let found = query::list(self.platform.db.reader(), &states, &page).await?;
+        let (accounts, next_page_token) = page.cut(&self.platform.key, found, |account| account.id.to_string());
+        let accounts = accounts.iter().map(convert::account::account).collect();
+        Ok(Response::new(ListAccountsResponse { accounts, next_page_token }))
+    }
+
+    async fn update_account(&self, request: Request<UpdateAccountRequest>) -> Result<Response<Account>, Status> {
+        let call = &Call::of(&request);
+        let request = request.into_inner();
+        let change = &convert::account::change(&request).map_err(Error::from)?;
+        let account = visible(call, change.account)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, &request);
+        let update = |tx, now| async move {
+            update::update_account(&tx, now, call, change.clone())
+                .await
+                .map(|updated| convert::account::account(&updated))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, update).await?))
+    }
+
+    async fn list_terms(&self, request: Request<ListTermsRequest>) -> Result<Response<ListTermsResponse>, Status> {
+        let call = Call::of(&request);
+        let request = request.into_inner();
+        let account = convert::account::name("parent", &request.parent).map_err(Error::from)?;
+        let query = format!("ListTerms/{account}");
+        let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
+            .map_err(Error::from)?;
+        let reader = self.platform.db.reader();
+        let account = query::owned(reader, visible(&call, account)?).await?;
+        let standings = query::terms_page(reader, &account, &page).await?;
+        let (standings, next_page_token) =
+            page.cut(&self.platform.key, standings, |standing| standing.document.version.to_string());
+        let terms_documents = standings.iter().map(convert::terms::document).collect();
+        Ok(Response::new(ListTermsResponse { terms_documents, next_page_token }))
+    }
+
+    async fn accept_terms(
+        &self,
+        request: Request<AcceptTermsRequest>,
+    ) -> Result<Response<AcceptTermsResponse>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let account = convert::account::name("name", &request.name).map_err(Error::from)?;
+        if request.terms_documents.is_empty() {
+            return Err(Error::from(Violations::one("terms_documents", "name at least one document")).into());
+        }
+        let account = visible(call, account)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
+        let accept = |tx, now| async move {
+            let accepted = terms::accept_terms(&tx, now, call, account, &request.terms_documents).await?;
+            Ok(AcceptTermsResponse { terms_documents: accepted.iter().map(convert::terms::document).collect() })
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, accept).await?))
+    }
+
+    async fn list_required_fields(
+        &self,
+        request: Request<ListRequiredFieldsRequest>,
+    ) -> Result<Response<ListRequiredFieldsResponse>, Status> {
+        let request = request.into_inner();
+        let legal_form = convert::account::legal_form(request.legal_form())
+            .ok_or_else(|| Error::from(Violations::one("legal_form", "is required")))?;
+        let country = request.country.trim().to_uppercase();
+        let reader = self.platform.db.reader();
+        let issuer = query::issuer_of_country(reader, &country)
+            .await
+            .map_err(Error::from)?
+            .ok_or(Error::CountryNotServed(country.clone()))?;
+        let fields = store::issuer::required_fields(reader, &issuer.id, &country, legal_form)
+            .await
+            .map_err(Error::from)?;
+        let length_max = i32::try_from(TEXT_CHARACTERS_MAX).unwrap_or(i32::MAX);
+        let required_fields = fields
+            .into_iter()
+            .map(|field| RequiredField { field_path: format!("account.{field}"), length_max })
+            .collect();
+        Ok(Response::new(ListRequiredFieldsResponse { issuer: format!("issuers/{}", issuer.id), required_fields }))
+    }
+}

@@ -1,0 +1,48 @@
+//! Issuers, VAT treatment, accounts and their lock row, sign-in, terms and rights.
+//!
+//! Owns: who a customer is, who sells to them, how they are taxed, and who is calling.
+//! Always holds: every account has one lock row, taken first by every money transaction ([`lock`]);
+//! an account's currency and issuer never change (R1.1).
+//! Refuses to know: projects, credit and invoices.
+
+mod convert;
+mod domain;
+mod error;
+mod events;
+mod grpc;
+mod notices;
+mod service;
+mod store;
+
+pub mod seed;
+
+pub use domain::{
+    account::{Account, AccountState, LANGUAGES, Profile},
+    issuer::Issuer,
+    legal_form::LegalForm,
+    terms::TermsDocument,
+    vat::Treatment,
+};
+pub use error::Error;
+pub use grpc::{account::AccountRpc, auth::AuthRpc, issuer::IssuerRpc};
+pub use service::{
+    authenticate::TokenAuthenticator,
+    query::{
+        domestic_vat_rate, find, find_many, issuer, issuer_of_country, issuers, unaccepted_terms, vat_treatment,
+    },
+    tokens::register_service_token,
+};
+
+use florin_platform::{db::Tx, id::AccountId};
+use sea_orm::DbErr;
+
+/// Locks `accounts` until the transaction ends, in id order: the first statement of every money
+/// transaction. Two settlements of one account therefore never overlap (R7.7).
+pub async fn lock(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
+    store::lock::take(tx, accounts).await
+}
+
+/// The first of `count` consecutive movement sequence numbers of a locked account (R6.8).
+pub async fn next_movement_sequence(tx: &Tx, account: AccountId, count: u32) -> Result<i64, DbErr> {
+    store::lock::next_sequence(tx, account, count).await
+}

@@ -1,0 +1,10 @@
+//! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
+
+pub(crate) mod authenticate;
+pub(crate) mod confirm;
+pub(crate) mod create;
+pub(crate) mod query;
+pub(crate) mod sign_in;
+pub(crate) mod terms;
+pub(crate) mod tokens;
+pub(crate) mod update;

@@ -1,0 +1,112 @@
+//! Reads, also for the slices above.
+
+use florin_platform::{id::AccountId, page::Page, violation::Violations, wire::account_name};
+use florin_settlement::{Instant, TaxRate};
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::{
+    domain::{
+        account::{Account, AccountState},
+        issuer::Issuer,
+        terms::{self, TermsDocument, TermsStanding},
+        vat::{Place, Treatment, treatment},
+    },
+    error::Error,
+    store,
+};
+
+/// The account, if it exists.
+pub async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, DbErr> {
+    store::account::find(connection, id).await
+}
+
+/// The accounts that exist among `ids`, in id order, in one query.
+pub async fn find_many(connection: &impl ConnectionTrait, ids: &[AccountId]) -> Result<Vec<Account>, DbErr> {
+    store::account::find_many(connection, ids).await
+}
+
+/// The issuer `id`, as in `issuers/{id}`.
+pub async fn issuer(connection: &impl ConnectionTrait, id: &str) -> Result<Option<Issuer>, DbErr> {
+    store::issuer::find(connection, id).await
+}
+
+/// Every issuer, by id.
+pub async fn issuers(connection: &impl ConnectionTrait) -> Result<Vec<Issuer>, DbErr> {
+    store::issuer::all(connection).await
+}
+
+/// The issuer that sells to `country` (R2.1).
+pub async fn issuer_of_country(
+    connection: &impl ConnectionTrait,
+    country: &str,
+) -> Result<Option<Issuer>, DbErr> {
+    store::issuer::of_country(connection, country).await
+}
+
+/// How the account is taxed on the day of `at` (R8.4). Until a VAT number has been confirmed through a
+/// validation port, VAT is charged.
+pub async fn vat_treatment(
+    connection: &impl ConnectionTrait,
+    account: &Account,
+    at: Instant,
+) -> Result<Treatment, DbErr> {
+    let issuer = store::issuer::find(connection, &account.issuer)
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound(format!("issuers/{}", account.issuer)))?;
+    let country = &account.profile.country;
+    let issuer_in_eu = store::issuer::is_in_eu(connection, &issuer.country).await?;
+    let customer_in_eu = store::issuer::is_in_eu(connection, country).await?;
+    let place = Place::of(&issuer, issuer_in_eu, country, customer_in_eu);
+    let rate = store::issuer::vat_rate(connection, country, at).await?;
+    Ok(treatment(place, &account.profile, false, rate))
+}
+
+/// The issuer's own rate in force at `at`: what prices show to callers nobody knows (R1.5).
+pub async fn domestic_vat_rate(
+    connection: &impl ConnectionTrait,
+    issuer: &Issuer,
+    at: Instant,
+) -> Result<TaxRate, DbErr> {
+    store::issuer::vat_rate(connection, &issuer.country, at).await
+}
+
+/// What has to be accepted before the next project (R2.5).
+pub async fn unaccepted_terms(
+    connection: &impl ConnectionTrait,
+    account: &Account,
+    at: Instant,
+) -> Result<Vec<TermsDocument>, DbErr> {
+    Ok(terms::unaccepted(&store::terms::standings(connection, account).await?, at))
+}
+
+/// The account, or NOT_FOUND.
+pub(crate) async fn owned(connection: &impl ConnectionTrait, id: AccountId) -> Result<Account, Error> {
+    find(connection, id).await?.ok_or_else(|| Error::NotFound(account_name(id)))
+}
+
+/// A page of accounts in any of `states`, all of them if none is named.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    states: &[AccountState],
+    page: &Page,
+) -> Result<Vec<Account>, Error> {
+    let after = page
+        .after
+        .as_deref()
+        .map(AccountId::parse)
+        .transpose()
+        .map_err(|error| Violations::one("page_token", error))?;
+    Ok(store::account::list(connection, states, after, page.fetch()).await?)
+}
+
+/// A page of the versions of the terms, oldest first.
+pub(crate) async fn terms_page(
+    connection: &impl ConnectionTrait,
+    account: &Account,
+    page: &Page,
+) -> Result<Vec<TermsStanding>, Error> {
+    let after: i64 = page.after.as_deref().map_or(Ok(0), str::parse).map_err(|error| Violations::one("page_token", error))?;
+    let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
+    let standings = store::terms::standings(connection, account).await?;
+    Ok(standings.into_iter().filter(|standing| standing.document.version > after).take(fetch).collect())
+}

@@ -1,0 +1,47 @@
+//! Accepting terms (R2.5).
+
+use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::account_name};
+use florin_settlement::Instant;
+
+use super::query::owned;
+use crate::{
+    domain::terms::{TermsDocument, TermsStanding},
+    error::Error,
+    events::TermsAccepted,
+    store::{lock, terms},
+};
+
+/// `issuers/{issuer}/terms/{version}`.
+pub(crate) fn document_name(document: &TermsDocument) -> String {
+    format!("issuers/{}/terms/{}", document.issuer, document.version)
+}
+
+/// Accepts the named documents. Accepting one again changes nothing: the first acceptance stands.
+pub(crate) async fn accept_terms(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: AccountId,
+    names: &[String],
+) -> Result<Vec<TermsStanding>, Error> {
+    lock::take(tx, &[id]).await?;
+    let account = owned(tx, id).await?;
+    let standings = terms::standings(tx, &account).await?;
+    let mut accepted = Vec::with_capacity(names.len());
+    for name in names {
+        let standing = standings
+            .iter()
+            .find(|standing| document_name(&standing.document) == *name && standing.document.effective <= at)
+            .ok_or_else(|| Error::TermsUnknown(name.clone()))?;
+        accepted.push(standing.clone());
+    }
+    for standing in &mut accepted {
+        if terms::accept(tx, id, &standing.document, &call.principal.to_string(), at).await? {
+            standing.accepted = Some(at);
+            let name = document_name(&standing.document);
+            audit::record(tx, at, call, id, &name).await?;
+            outbox::append(tx, at, id, &TermsAccepted { account: account_name(id), terms_document: name }).await?;
+        }
+    }
+    Ok(accepted)
+}

@@ -1,0 +1,169 @@
+//! Rows of issuers, the countries they sell to, mandatory fields and VAT rates: reference data.
+
+use florin_platform::{
+    column::{At, Code, CorruptRow, Minor},
+    db::{Tx, sql},
+};
+use florin_settlement::{Currency, Instant, TaxRate};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
+
+use crate::domain::{issuer::Issuer, legal_form::LegalForm};
+
+const TABLE: &str = "issuer";
+const COLUMNS: &str = "id, legal_name, street, postal_code, city, country, vat_number, currency, series_prefix, \
+                       billing_delay_seconds, initial_credit_minimum, loyalty_rate";
+
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    id: String,
+    legal_name: String,
+    street: String,
+    postal_code: String,
+    city: String,
+    country: String,
+    vat_number: String,
+    currency: Code,
+    series_prefix: String,
+    billing_delay_seconds: i64,
+    initial_credit_minimum: Minor,
+    loyalty_rate: String,
+}
+
+impl TryFrom<Row> for Issuer {
+    type Error = CorruptRow;
+
+    fn try_from(row: Row) -> Result<Self, CorruptRow> {
+        let currency: Currency = row.currency.0;
+        Ok(Self {
+            loyalty_rate: TaxRate::parse(&row.loyalty_rate).map_err(CorruptRow::of(TABLE))?,
+            initial_credit_minimum: row.initial_credit_minimum.money(currency),
+            currency,
+            id: row.id,
+            legal_name: row.legal_name,
+            street: row.street,
+            postal_code: row.postal_code,
+            city: row.city,
+            country: row.country,
+            vat_number: row.vat_number,
+            series_prefix: row.series_prefix,
+            billing_delay_seconds: row.billing_delay_seconds,
+        })
+    }
+}
+
+fn issuer(row: &QueryResult) -> Result<Issuer, DbErr> {
+    Ok(Issuer::try_from(Row::from_query_result(row, "")?)?)
+}
+
+pub(crate) async fn all(connection: &impl ConnectionTrait) -> Result<Vec<Issuer>, DbErr> {
+    let text = format!("SELECT {COLUMNS} FROM issuer ORDER BY id");
+    connection.query_all_raw(sql(connection, &text, [])).await?.iter().map(issuer).collect()
+}
+
+pub(crate) async fn find(connection: &impl ConnectionTrait, id: &str) -> Result<Option<Issuer>, DbErr> {
+    let text = format!("SELECT {COLUMNS} FROM issuer WHERE id = $1");
+    connection.query_one_raw(sql(connection, &text, [id.into()])).await?.as_ref().map(issuer).transpose()
+}
+
+/// The issuer that sells to `country`, if any does (R2.1).
+pub(crate) async fn of_country(
+    connection: &impl ConnectionTrait,
+    country: &str,
+) -> Result<Option<Issuer>, DbErr> {
+    let text = "SELECT issuer FROM issuer_country WHERE country = $1";
+    match connection.query_one_raw(sql(connection, text, [country.into()])).await? {
+        Some(row) => find(connection, &row.try_get_by_index::<String>(0)?).await,
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn is_in_eu(connection: &impl ConnectionTrait, country: &str) -> Result<bool, DbErr> {
+    let text = "SELECT in_eu FROM issuer_country WHERE country = $1";
+    let row = connection.query_one_raw(sql(connection, text, [country.into()])).await?;
+    row.map_or(Ok(false), |row| row.try_get_by_index(0))
+}
+
+/// The fields an account must fill, whatever its country or for this one.
+pub(crate) async fn required_fields(
+    connection: &impl ConnectionTrait,
+    issuer: &str,
+    country: &str,
+    legal_form: LegalForm,
+) -> Result<Vec<String>, DbErr> {
+    let text = "SELECT DISTINCT field FROM required_field \
+                WHERE issuer = $1 AND country IN ($2, '*') AND legal_form IN ($3, '*') ORDER BY field";
+    let values = [issuer.into(), country.into(), legal_form.as_str().into()];
+    let rows = connection.query_all_raw(sql(connection, text, values)).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+/// The VAT rate of `country` in force at `at`; zero where none is known.
+pub(crate) async fn vat_rate(
+    connection: &impl ConnectionTrait,
+    country: &str,
+    at: Instant,
+) -> Result<TaxRate, DbErr> {
+    let text = "SELECT rate FROM vat_rate WHERE country = $1 AND effective_at <= $2 \
+                ORDER BY effective_at DESC LIMIT 1";
+    match connection.query_one_raw(sql(connection, text, [country.into(), At::from(at).into()])).await? {
+        Some(row) => {
+            let rate: String = row.try_get_by_index(0)?;
+            Ok(TaxRate::parse(&rate).map_err(CorruptRow::of("vat_rate"))?)
+        }
+        None => Ok(TaxRate::ZERO),
+    }
+}
+
+/// Adds reference data that is not there yet.
+pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr> {
+    for issuer in &seed.issuers {
+        let text = format!(
+            "INSERT INTO issuer ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             ON CONFLICT DO NOTHING"
+        );
+        let values = [
+            issuer.id.as_str().into(),
+            issuer.legal_name.as_str().into(),
+            issuer.street.as_str().into(),
+            issuer.postal_code.as_str().into(),
+            issuer.city.as_str().into(),
+            issuer.country.as_str().into(),
+            issuer.vat_number.as_str().into(),
+            issuer.currency.code().into(),
+            issuer.series_prefix.as_str().into(),
+            issuer.billing_delay_seconds.into(),
+            issuer.initial_credit_minimum.minor().into(),
+            issuer.loyalty_rate.to_string().into(),
+        ];
+        tx.execute_raw(sql(tx, &text, values)).await?;
+    }
+    for row in &seed.countries {
+        let text = "INSERT INTO issuer_country (country, issuer, in_eu) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let values = [row.country.as_str().into(), row.issuer.as_str().into(), row.in_eu.into()];
+        tx.execute_raw(sql(tx, text, values)).await?;
+    }
+    for row in &seed.vat_rates {
+        let text = "INSERT INTO vat_rate (country, effective_at, rate) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let values = [row.country.as_str().into(), At::from(row.effective).into(), row.rate.to_string().into()];
+        tx.execute_raw(sql(tx, text, values)).await?;
+    }
+    for row in &seed.required_fields {
+        let text = "INSERT INTO required_field (issuer, country, legal_form, field) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT DO NOTHING";
+        let values = [
+            row.issuer.as_str().into(),
+            row.country.as_str().into(),
+            row.legal_form.as_str().into(),
+            row.field.as_str().into(),
+        ];
+        tx.execute_raw(sql(tx, text, values)).await?;
+    }
+    Ok(())
+}
+
+/// The countries an issuer sells to, by code.
+pub(crate) async fn countries(connection: &impl ConnectionTrait, issuer: &str) -> Result<Vec<String>, DbErr> {
+    let text = "SELECT country FROM issuer_country WHERE issuer = $1 ORDER BY country";
+    let rows = connection.query_all_raw(sql(connection, text, [issuer.into()])).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}

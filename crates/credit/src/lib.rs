@@ -1,0 +1,1 @@
+//! Credit orders, campaigns and codes, lots and their append-only movements.

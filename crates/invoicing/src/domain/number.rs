@@ -1,0 +1,87 @@
+//! Document numbers: gapless and strictly increasing per series and year (R8.3).
+
+use florin_platform::id::AccountId;
+use florin_settlement::{Instant, Month};
+
+use super::invoice::{InvoiceId, InvoiceKind};
+
+/// Digits a number has at least.
+const DIGITS: usize = 6;
+
+/// A series of one issuer. Monthly and purchase invoices have series of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Series(String);
+
+impl Series {
+    /// The series of `kind` of the issuer whose prefix is `prefix`: `FR`, `FR-P`.
+    #[must_use]
+    pub fn of(prefix: &str, kind: InvoiceKind) -> Self {
+        match kind {
+            InvoiceKind::Monthly => Self(prefix.to_owned()),
+            InvoiceKind::Purchase => Self(format!("{prefix}-P")),
+        }
+    }
+
+    /// Its text, the front of its numbers.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One number that was taken, and the earliest instant its document may be issued at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// Of which series.
+    pub series: Series,
+    /// Of which year.
+    pub year: i32,
+    /// From 1.
+    pub number: i64,
+}
+
+impl Number {
+    /// As printed: `FR-2027-000001`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}-{}-{:0digits$}", self.series.as_str(), self.year, self.number, digits = DIGITS)
+    }
+}
+
+/// A block of consecutive numbers, taken at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Of which series.
+    pub series: Series,
+    /// Of which year.
+    pub year: i32,
+    /// The first of them.
+    pub first: i64,
+    /// When their documents are issued: never before their predecessors (R8.3).
+    pub issued: Instant,
+}
+
+impl Block {
+    /// The numbers of the block, in order, without end: the caller took as many as it asked for.
+    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+        let (series, year) = (self.series.clone(), self.year);
+        (self.first..).map(move |number| Number { series: series.clone(), year, number })
+    }
+}
+
+/// The year in whose numbering a document of `at` stands.
+#[must_use]
+pub fn year_of(at: Instant) -> i32 {
+    Month::of(at).year()
+}
+
+/// A number given to an invoice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// The number.
+    pub number: Number,
+    /// Whose invoice.
+    pub account: AccountId,
+    /// Which invoice.
+    pub invoice: InvoiceId,
+}

@@ -1,0 +1,1 @@
+//! Estimates, invoices, numbering, settlement of what is due, and collection.

@@ -1,0 +1,1 @@
+//! Notices, the sandbox clock and jobs: what operators see and run.

@@ -1,0 +1,324 @@
+//! The payment method and its states (R3.1, R3.2).
+//!
+//! ```text
+//! CREATING ──► VALIDATING ──► VALID ──► EXPIRED | REPLACED | CANCELED
+//!     │             └───────► FAILED
+//!     └──► VALID | FAILED | REJECTED
+//! ```
+
+use std::fmt;
+
+use florin_platform::id::{AccountId, Id, Kind};
+use florin_settlement::Instant;
+
+use super::watch::{Awaited, Watch};
+
+/// The longest label, in characters.
+pub const LABEL_CHARACTERS_MAX: usize = 255;
+/// The longest token of a provider, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 255;
+
+/// Marks ids of payment methods.
+#[derive(Debug)]
+pub enum PaymentMethodMark {}
+impl Kind for PaymentMethodMark {
+    const PREFIX: &'static str = "pm";
+}
+/// The id of a payment method, and the provider's idempotency key of its registration.
+pub type PaymentMethodId = Id<PaymentMethodMark>;
+
+/// What kind of method it is (R3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MethodKind {
+    /// A card, with 3-D Secure.
+    Card,
+    /// Direct debit from a bank account, with a mandate.
+    BankAccount,
+    /// A PayPal account.
+    Paypal,
+}
+
+impl MethodKind {
+    /// Every kind, in the order of offers.
+    pub const ALL: [Self; 3] = [Self::Card, Self::BankAccount, Self::Paypal];
+
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Card => "CARD",
+            Self::BankAccount => "BANK_ACCOUNT",
+            Self::Paypal => "PAYPAL",
+        }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+impl fmt::Display for MethodKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The states of R3.2, with what each of them carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodState {
+    /// Stored, and on its way to the provider.
+    Creating(Watch),
+    /// Waits for the customer.
+    Validating {
+        /// Where the customer must go.
+        action_url: String,
+        /// When to ask how it ended.
+        watch: Watch,
+    },
+    /// Can pay.
+    Valid,
+    /// The customer did not pass the check, or let it lapse.
+    Failed {
+        /// The provider's word for it.
+        code: String,
+    },
+    /// The provider refused it.
+    Rejected {
+        /// The provider's word for it.
+        code: String,
+    },
+    /// The card's date is over.
+    Expired,
+    /// A newer method took its place.
+    Replaced,
+    /// Removed by the customer.
+    Canceled,
+}
+
+impl MethodState {
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Creating(_) => "CREATING",
+            Self::Validating { .. } => "VALIDATING",
+            Self::Valid => "VALID",
+            Self::Failed { .. } => "FAILED",
+            Self::Rejected { .. } => "REJECTED",
+            Self::Expired => "EXPIRED",
+            Self::Replaced => "REPLACED",
+            Self::Canceled => "CANCELED",
+        }
+    }
+
+    /// When to look at it again, while it is unfinished.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watch> {
+        match self {
+            Self::Creating(watch) | Self::Validating { watch, .. } => Some(*watch),
+            Self::Valid
+            | Self::Failed { .. }
+            | Self::Rejected { .. }
+            | Self::Expired
+            | Self::Replaced
+            | Self::Canceled => None,
+        }
+    }
+}
+
+/// The last month of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CardExpiry {
+    /// As in 2031.
+    pub year: u16,
+    /// 1 to 12.
+    pub month: u8,
+}
+
+impl CardExpiry {
+    /// The first instant at which the card can no longer pay: the start of the month after.
+    #[must_use]
+    pub fn end(self) -> Instant {
+        Instant::midnight(i32::from(self.year), u32::from(self.month), 1)
+            .map_or(Instant::MAX, Instant::start_of_next_month)
+    }
+}
+
+/// What may be shown of a method. Card numbers never enter Florin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MethodDetails {
+    /// As in `VISA **** 4242`.
+    pub masked: String,
+    /// The last month of a card.
+    pub expiry: Option<CardExpiry>,
+    /// Whether it passed 3-D Secure (R3.3).
+    pub three_d_secure: bool,
+}
+
+/// A registered way to pay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentMethod {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub id: PaymentMethodId,
+    /// What kind it is.
+    pub kind: MethodKind,
+    /// Where it stands.
+    pub state: MethodState,
+    /// The customer's own name for it.
+    pub label: String,
+    /// What the provider's form gave for it; needed to register it.
+    pub token: String,
+    /// What the provider calls it, once it knows it.
+    pub provider_reference: Option<String>,
+    /// What may be shown of it.
+    pub details: MethodDetails,
+    /// Grows with every change.
+    pub version: i64,
+    /// When it was registered.
+    pub created: Instant,
+    /// When it last changed.
+    pub updated: Instant,
+}
+
+/// What the provider says about a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// It can be charged.
+    Valid {
+        /// What the provider calls it.
+        reference: String,
+        /// What may be shown of it.
+        details: MethodDetails,
+    },
+    /// The customer has to do something first: 3-D Secure, a mandate, PayPal's approval.
+    ActionRequired {
+        /// Where.
+        url: String,
+        /// What may be shown of it.
+        details: MethodDetails,
+    },
+    /// The customer did not pass the check, or let it lapse.
+    Failed {
+        /// The provider's word for it.
+        code: String,
+    },
+    /// The provider refused it.
+    Rejected {
+        /// The provider's word for it.
+        code: String,
+    },
+}
+
+/// What news about a method mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MethodNews {
+    /// Nothing changed for anybody else; the row is to be kept up to date.
+    Waiting(PaymentMethod),
+    /// It can pay from now on.
+    BecameValid(PaymentMethod),
+    /// It never will.
+    Refused(PaymentMethod),
+    /// It was finished before; there is nothing to write.
+    Settled(PaymentMethod),
+}
+
+impl PaymentMethod {
+    /// A method about to be registered.
+    #[must_use]
+    pub fn creating(account: AccountId, kind: MethodKind, label: String, token: String, at: Instant) -> Self {
+        Self {
+            account,
+            id: PaymentMethodId::generate(at),
+            kind,
+            state: MethodState::Creating(Watch::begin(Awaited::Answer, at)),
+            label,
+            token,
+            provider_reference: None,
+            details: MethodDetails::default(),
+            version: 1,
+            created: at,
+            updated: at,
+        }
+    }
+
+    /// Whether it may make an account's first ever payment: a card that passed 3-D Secure (R3.3).
+    #[must_use]
+    pub fn may_pay_first(&self) -> bool {
+        self.kind == MethodKind::Card && self.details.three_d_secure
+    }
+
+    /// What the provider calls it, if it can pay.
+    #[must_use]
+    pub fn chargeable(&self) -> Option<&str> {
+        match self.state {
+            MethodState::Valid => self.provider_reference.as_deref(),
+            MethodState::Creating(_)
+            | MethodState::Validating { .. }
+            | MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Expired
+            | MethodState::Replaced
+            | MethodState::Canceled => None,
+        }
+    }
+
+    /// Takes in what the provider says at `at`. What is finished stays as it is, so that news may come
+    /// twice and late.
+    #[must_use]
+    pub fn learn(self, registration: Registration, at: Instant) -> MethodNews {
+        let Some(watch) = self.state.watch() else { return MethodNews::Settled(self) };
+        match registration {
+            Registration::Valid { reference, details } => MethodNews::BecameValid(Self {
+                provider_reference: Some(reference),
+                details,
+                ..self.moved(MethodState::Valid, at)
+            }),
+            Registration::ActionRequired { url, details } => {
+                let watch = match self.state {
+                    MethodState::Validating { .. } => watch.looked(Awaited::Customer, at),
+                    _ => Watch::begin(Awaited::Customer, at),
+                };
+                let state = MethodState::Validating { action_url: url, watch };
+                MethodNews::Waiting(Self { details, ..self.moved(state, at) })
+            }
+            Registration::Failed { code } => MethodNews::Refused(self.moved(MethodState::Failed { code }, at)),
+            Registration::Rejected { code } => MethodNews::Refused(self.moved(MethodState::Rejected { code }, at)),
+        }
+    }
+
+    /// The method after a look at `at` that got no answer.
+    #[must_use]
+    pub fn unanswered(mut self, at: Instant) -> Self {
+        match &mut self.state {
+            MethodState::Creating(watch) => *watch = watch.looked(Awaited::Answer, at),
+            MethodState::Validating { watch, .. } => *watch = watch.looked(Awaited::Customer, at),
+            MethodState::Valid
+            | MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Expired
+            | MethodState::Replaced
+            | MethodState::Canceled => {}
+        }
+        self
+    }
+
+    /// The method once its card's date is over; nothing for what does not expire or is not VALID.
+    #[must_use]
+    pub fn expired(self, at: Instant) -> Option<Self> {
+        let over = self.details.expiry.is_some_and(|expiry| expiry.end() <= at);
+        (over && self.state == MethodState::Valid).then(|| self.moved(MethodState::Expired, at))
+    }
+
+    fn moved(self, state: MethodState, at: Instant) -> Self {
+        let changed = self.state.as_str() != state.as_str();
+        let (version, updated) = if changed { (self.version + 1, at) } else { (self.version, self.updated) };
+        Self { state, version, updated, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,323 @@
+//! A payment: one attempt to take money for one thing (R3.6).
+//!
+//! ```text
+//! PROCESSING ──► ACTION_REQUIRED ──► SUCCEEDED ──► REFUNDED
+//!     │  └─────► PENDING ───────────►    ▲
+//!     └──────────────────────────────────┘   any open state ──► DECLINED
+//! ```
+//! The open states are PROCESSING, ACTION_REQUIRED and PENDING; the rest are final, but for the money
+//! that goes back to its source.
+
+use std::fmt;
+
+use florin_platform::id::{AccountId, Id, Kind};
+use florin_settlement::{Instant, Money};
+
+use super::{
+    method::PaymentMethodId,
+    watch::{Awaited, Watch},
+};
+
+/// Marks ids of payments.
+#[derive(Debug)]
+pub enum PaymentMark {}
+impl Kind for PaymentMark {
+    const PREFIX: &'static str = "pay";
+}
+/// The id of a payment, and the provider's idempotency key of the charge.
+pub type PaymentId = Id<PaymentMark>;
+
+/// What pays.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Means {
+    /// A registered method.
+    Method(PaymentMethodId),
+    /// A card the customer gave on the provider's page for this once, with 3-D Secure: payment links.
+    OneOff {
+        /// What the provider's page gave for it.
+        provider_token: String,
+    },
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Method(id) => write!(f, "Method({id})"),
+            Self::OneOff { .. } => f.write_str("OneOff(…)"),
+        }
+    }
+}
+
+/// Who wants the money to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initiator {
+    /// The customer, who is there to pass 3-D Secure.
+    Customer,
+    /// Florin, for an invoice; the customer is not there (R3.6).
+    Merchant,
+}
+
+impl Initiator {
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "CUSTOMER",
+            Self::Merchant => "MERCHANT",
+        }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Customer, Self::Merchant].into_iter().find(|initiator| initiator.as_str() == text)
+    }
+}
+
+/// Whether a declined method may be tried again for the same thing (R3.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finality {
+    /// It may.
+    Soft,
+    /// Never again on that method.
+    Final,
+}
+
+/// How far a payment is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentState {
+    /// Stored; the provider's outcome is not known yet.
+    Processing(Watch),
+    /// Waits for the customer.
+    ActionRequired {
+        /// Where the customer must go.
+        url: String,
+        /// When to ask how it ended.
+        watch: Watch,
+    },
+    /// Accepted, and the money takes days to come.
+    Pending(Watch),
+    /// The money has been captured.
+    Succeeded {
+        /// When Florin recorded it.
+        settled: Instant,
+    },
+    /// No money was or will be taken by this attempt.
+    Declined {
+        /// When Florin recorded it.
+        settled: Instant,
+        /// The provider's word for it.
+        code: String,
+        /// Whether to try again.
+        finality: Finality,
+    },
+    /// The money was captured and went back to its source.
+    Refunded {
+        /// When Florin recorded the capture.
+        settled: Instant,
+    },
+}
+
+impl PaymentState {
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Processing(_) => "PROCESSING",
+            Self::ActionRequired { .. } => "ACTION_REQUIRED",
+            Self::Pending(_) => "PENDING",
+            Self::Succeeded { .. } => "SUCCEEDED",
+            Self::Declined { .. } => "DECLINED",
+            Self::Refunded { .. } => "REFUNDED",
+        }
+    }
+
+    /// When to look at it again, while it is open.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watch> {
+        self.awaited().map(|(_, watch)| watch)
+    }
+
+    /// When Florin recorded the final outcome, if there is one.
+    #[must_use]
+    pub fn settled(&self) -> Option<Instant> {
+        match self {
+            Self::Processing(_) | Self::ActionRequired { .. } | Self::Pending(_) => None,
+            Self::Succeeded { settled } | Self::Declined { settled, .. } | Self::Refunded { settled } => {
+                Some(*settled)
+            }
+        }
+    }
+
+    fn awaited(&self) -> Option<(Awaited, Watch)> {
+        match self {
+            Self::Processing(watch) => Some((Awaited::Answer, *watch)),
+            Self::ActionRequired { watch, .. } => Some((Awaited::Customer, *watch)),
+            Self::Pending(watch) => Some((Awaited::Bank, *watch)),
+            Self::Succeeded { .. } | Self::Declined { .. } | Self::Refunded { .. } => None,
+        }
+    }
+}
+
+/// What the provider says about a charge. All but `Pending` and `ActionRequired` are final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChargeOutcome {
+    /// The money has been captured.
+    Succeeded,
+    /// Accepted; the money takes days to come.
+    Pending,
+    /// Declined; trying again later may help.
+    DeclinedSoft {
+        /// The provider's word for it.
+        code: String,
+    },
+    /// Declined for good.
+    DeclinedFinal {
+        /// The provider's word for it.
+        code: String,
+    },
+    /// The customer has to do something first.
+    ActionRequired {
+        /// Where.
+        url: String,
+    },
+}
+
+/// A payment to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPayment {
+    /// What is taken, including VAT; above zero, in the account's currency.
+    pub amount: Money,
+    /// What is paid for: a resource name this slice does not read.
+    pub reference: String,
+    /// What pays.
+    pub means: Means,
+    /// Who wants it.
+    pub initiator: Initiator,
+}
+
+/// One attempt to take money for one thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub id: PaymentId,
+    /// What is taken, including VAT.
+    pub amount: Money,
+    /// What is paid for: a resource name this slice does not read.
+    pub reference: String,
+    /// What pays.
+    pub means: Means,
+    /// Who wants it.
+    pub initiator: Initiator,
+    /// How far it is.
+    pub state: PaymentState,
+    /// When it was attempted.
+    pub created: Instant,
+    /// When it last changed.
+    pub updated: Instant,
+}
+
+/// What news about a payment mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentNews {
+    /// Still open.
+    Waiting(Payment),
+    /// The money came, just now.
+    Succeeded(Payment),
+    /// It will not come, as of now.
+    Declined(Payment),
+    /// It was final before; there is nothing to write.
+    Settled(Payment),
+}
+
+impl Payment {
+    /// The attempt about to be made.
+    #[must_use]
+    pub fn begin(account: AccountId, new: NewPayment, at: Instant) -> Self {
+        Self {
+            account,
+            id: PaymentId::generate(at),
+            amount: new.amount,
+            reference: new.reference,
+            means: new.means,
+            initiator: new.initiator,
+            state: PaymentState::Processing(Watch::begin(Awaited::Answer, at)),
+            created: at,
+            updated: at,
+        }
+    }
+
+    /// Whether its outcome is still to come.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.state.watch().is_some()
+    }
+
+    /// Takes in what the provider says at `at`. What is final stays as it is, so that news may come twice,
+    /// late and in any order.
+    #[must_use]
+    pub fn learn(self, outcome: ChargeOutcome, at: Instant) -> PaymentNews {
+        if !self.is_open() {
+            return PaymentNews::Settled(self);
+        }
+        let declined = |code, finality| PaymentState::Declined { settled: at, code, finality };
+        match outcome {
+            ChargeOutcome::Succeeded => PaymentNews::Succeeded(self.moved(PaymentState::Succeeded { settled: at }, at)),
+            ChargeOutcome::DeclinedSoft { code } => PaymentNews::Declined(self.moved(declined(code, Finality::Soft), at)),
+            ChargeOutcome::DeclinedFinal { code } => {
+                PaymentNews::Declined(self.moved(declined(code, Finality::Final), at))
+            }
+            ChargeOutcome::Pending => {
+                let watch = self.watch_for(Awaited::Bank, at);
+                PaymentNews::Waiting(self.moved(PaymentState::Pending(watch), at))
+            }
+            ChargeOutcome::ActionRequired { url } => {
+                let watch = self.watch_for(Awaited::Customer, at);
+                PaymentNews::Waiting(self.moved(PaymentState::ActionRequired { url, watch }, at))
+            }
+        }
+    }
+
+    /// The payment after a look at `at` that got no answer.
+    #[must_use]
+    pub fn unanswered(mut self, at: Instant) -> Self {
+        let awaited = self.state.awaited();
+        if let (
+            Some((awaited, _)),
+            PaymentState::Processing(watch) | PaymentState::ActionRequired { watch, .. } | PaymentState::Pending(watch),
+        ) = (awaited, &mut self.state)
+        {
+            *watch = watch.looked(awaited, at);
+        }
+        self
+    }
+
+    /// The payment once its captured money is back where it came from; unchanged if none was captured.
+    #[must_use]
+    pub fn refunded(self, at: Instant) -> Self {
+        match self.state {
+            PaymentState::Succeeded { settled } => self.moved(PaymentState::Refunded { settled }, at),
+            PaymentState::Processing(_)
+            | PaymentState::ActionRequired { .. }
+            | PaymentState::Pending(_)
+            | PaymentState::Declined { .. }
+            | PaymentState::Refunded { .. } => self,
+        }
+    }
+
+    fn watch_for(&self, awaited: Awaited, at: Instant) -> Watch {
+        match self.state.awaited() {
+            Some((before, watch)) if before == awaited => watch.looked(awaited, at),
+            _ => Watch::begin(awaited, at),
+        }
+    }
+
+    fn moved(self, state: PaymentState, at: Instant) -> Self {
+        Self { state, updated: at, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests;

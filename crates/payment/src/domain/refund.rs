@@ -1,0 +1,145 @@
+//! Money on its way back to its source.
+//!
+//! ```text
+//! REQUESTED ──► DONE | REFUSED
+//! ```
+
+use florin_platform::id::{AccountId, Id, Kind};
+use florin_settlement::{Instant, Money};
+
+use super::{
+    payment::{Payment, PaymentId},
+    watch::{Awaited, Watch},
+};
+
+/// Marks ids of refunds.
+#[derive(Debug)]
+pub enum RefundMark {}
+impl Kind for RefundMark {
+    const PREFIX: &'static str = "refund";
+}
+/// The id of a refund, and the provider's idempotency key of it.
+pub type RefundId = Id<RefundMark>;
+
+/// Why money goes back. One refund per payment and purpose, ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// What it was to pay for is no longer payable, or was paid already (R6.3).
+    Unwanted,
+}
+
+impl Purpose {
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unwanted => "UNWANTED",
+        }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (text == Self::Unwanted.as_str()).then_some(Self::Unwanted)
+    }
+}
+
+/// How far a refund is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundState {
+    /// To be made, or its outcome is not known.
+    Requested(Watch),
+    /// The money is back.
+    Done,
+    /// The provider cannot give it back this way; an operator has to.
+    Refused {
+        /// The provider's word for it.
+        code: String,
+    },
+}
+
+impl RefundState {
+    /// The stored form.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Requested(_) => "REQUESTED",
+            Self::Done => "DONE",
+            Self::Refused { .. } => "REFUSED",
+        }
+    }
+}
+
+/// What the provider says about a refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The money is on its way and cannot be stopped.
+    Done,
+    /// It cannot go back this way.
+    Refused {
+        /// The provider's word for it.
+        code: String,
+    },
+}
+
+/// Money on its way back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub id: RefundId,
+    /// The payment it gives back.
+    pub payment: PaymentId,
+    /// Why.
+    pub purpose: Purpose,
+    /// How much.
+    pub amount: Money,
+    /// How far it is.
+    pub state: RefundState,
+    /// When it was decided.
+    pub created: Instant,
+    /// When it last changed.
+    pub updated: Instant,
+}
+
+impl Refund {
+    /// All of `payment`, because nothing wants it.
+    #[must_use]
+    pub fn of_unwanted(payment: &Payment, at: Instant) -> Self {
+        Self {
+            account: payment.account,
+            id: RefundId::generate(at),
+            payment: payment.id,
+            purpose: Purpose::Unwanted,
+            amount: payment.amount,
+            state: RefundState::Requested(Watch { looks: 0, next: at }),
+            created: at,
+            updated: at,
+        }
+    }
+
+    /// The refund after what the provider said; what is final stays as it is.
+    #[must_use]
+    pub fn learn(self, outcome: RefundOutcome, at: Instant) -> Self {
+        match self.state {
+            RefundState::Done | RefundState::Refused { .. } => self,
+            RefundState::Requested(_) => {
+                let state = match outcome {
+                    RefundOutcome::Done => RefundState::Done,
+                    RefundOutcome::Refused { code } => RefundState::Refused { code },
+                };
+                Self { state, updated: at, ..self }
+            }
+        }
+    }
+
+    /// The refund after a try at `at` that got no answer.
+    #[must_use]
+    pub fn unanswered(mut self, at: Instant) -> Self {
+        if let RefundState::Requested(watch) = &mut self.state {
+            *watch = watch.looked(Awaited::Answer, at);
+        }
+        self
+    }
+}

@@ -1,0 +1,40 @@
+//! Payment methods, the provider port, and attempts that never happen twice.
+//!
+//! Owns: how an account pays ([`PaymentMethod`]), each attempt to take money ([`Payment`]) and to give it
+//! back, and the port to whoever moves it ([`provider::Provider`]).
+//! Always holds: an attempt is stored before the provider hears of it, and its id is the provider's key, so
+//! that a lost answer never becomes a second charge (R3.6); no transaction is open while the provider is
+//! called; an outcome is told to [`outcomes::Outcomes`] once; at most one method is the default (R3.4).
+//! Refuses to know: what is paid for. A payment carries the name of it, and never reads it.
+
+mod convert;
+mod domain;
+mod error;
+mod events;
+mod grpc;
+mod notices;
+mod service;
+mod store;
+
+pub mod jobs;
+pub mod outcomes;
+pub mod provider;
+pub mod seed;
+
+pub use domain::{
+    method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
+    payment::{Finality, Initiator, Means, NewPayment, Payment, PaymentId, PaymentState},
+    refund::RefundId,
+};
+pub use error::Error;
+pub use grpc::{methods::PaymentMethodRpc, outcomes::PaymentOutcomeRpc, payments::PaymentRpc};
+pub use outcomes::{BoxError, Outcomes, Settled};
+pub use provider::Provider;
+pub use service::{
+    begin::begin,
+    methods::Methods,
+    names::{method_name, payment_name},
+    payments::Payments,
+    query::{default_method, default_methods, find, find_method, has_captured, methods_valid, of_reference},
+    sandbox::{CustomerDecisions, Decided, Decision},
+};

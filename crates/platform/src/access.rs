@@ -1,0 +1,72 @@
+//! Who may call which RPC (R2.6): one table, checked before a request is read.
+
+use std::collections::HashMap;
+
+use florin_api::error::v1::ErrorReason;
+use tonic::Code;
+
+use crate::{
+    call::{Principal, Role},
+    refusal::Refusal,
+};
+
+/// Who may call an RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Without saying who they are.
+    pub anonymous: bool,
+    /// A customer, for their own account.
+    pub customer: bool,
+    /// A service with one of these roles, for any account.
+    pub roles: &'static [Role],
+}
+
+/// Full method name → who may call it. A method that is not in the table may be called by nobody.
+#[derive(Clone, Debug)]
+pub struct AccessTable(HashMap<&'static str, Access>);
+
+impl AccessTable {
+    /// The table of `rows`.
+    #[must_use]
+    pub fn new(rows: &[(&'static str, Access)]) -> Self {
+        Self(rows.iter().copied().collect())
+    }
+
+    /// The rule of `method`, as in `florin.account.v1.AccountService/GetAccount`.
+    #[must_use]
+    pub fn rule(&self, method: &str) -> Option<Access> {
+        self.0.get(method).copied()
+    }
+
+    /// Lets `principal` call `method`, or says why not.
+    pub fn admit(&self, method: &str, principal: &Principal) -> Result<(), Refusal> {
+        let rule = self.rule(method).unwrap_or(Access { anonymous: false, customer: false, roles: &[] });
+        let admitted = match principal {
+            Principal::Anonymous if rule.anonymous => true,
+            Principal::Anonymous => return Err(unauthenticated("this call needs a session or service token")),
+            Principal::Customer { .. } => rule.customer || rule.anonymous,
+            Principal::Service { roles, .. } => {
+                rule.anonymous || roles.iter().any(|role| rule.roles.contains(role))
+            }
+        };
+        if admitted { Ok(()) } else { Err(denied(method, principal)) }
+    }
+}
+
+/// The refusal of somebody who has not said who they are, or whose token is not good.
+#[must_use]
+pub fn unauthenticated(message: &str) -> Refusal {
+    Refusal::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message)
+}
+
+fn denied(method: &str, principal: &Principal) -> Refusal {
+    Refusal::new(Code::PermissionDenied, ErrorReason::PermissionDenied, format!("{principal} may not call {method}"))
+        .with("method", method)
+}
+
+/// Finds out who holds a bearer token. Implemented by the slice that owns sessions and service tokens.
+#[async_trait::async_trait]
+pub trait Authenticator: Send + Sync {
+    /// The principal, or none if the token is unknown, expired or revoked.
+    async fn authenticate(&self, bearer: &str) -> Result<Option<Principal>, sea_orm::DbErr>;
+}

@@ -1,0 +1,321 @@
+//! The database as two values: [`Db`] (read, begin) and [`Tx`] (write).
+//!
+//! | question | answer |
+//! |---|---|
+//! | who may write? | whoever holds a [`Tx`]; there is no other way in |
+//! | SQLite | one writer connection, `BEGIN IMMEDIATE`; readers have a pool of their own (WAL) |
+//! | PostgreSQL | READ COMMITTED and ordered row locks |
+//! | contention (40001, 40P01, SQLITE_BUSY…) | the whole closure runs again, at most [`ATTEMPTS_MAX`] times |
+//! | an error somebody swallowed | the transaction refuses to commit |
+//! | the caller went away | the future is dropped, the transaction rolls back |
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, QueryResult, RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions,
+    TransactionTrait, Value,
+};
+
+/// How often one write is tried before contention is reported as overload.
+pub const ATTEMPTS_MAX: usize = 8;
+/// Rows × columns one statement may bind; SQLite stops at 32 766.
+pub const BINDS_MAX: usize = 30_000;
+
+const SLOW_STATEMENT: Duration = Duration::from_millis(500);
+const READERS_MAX: u32 = 4;
+const POOL_MAX: u32 = 16;
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A database, chosen by URL alone (R14.1): `sqlite://path` or `postgres://…`.
+#[derive(Clone, Debug)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Db {
+    /// Opens the database. A missing SQLite file is created; no schema is.
+    pub async fn connect(url: &str) -> Result<Self, DbErr> {
+        if url.starts_with("sqlite:") {
+            let writer = Database::connect(options(url, 1)).await?;
+            let reader = Database::connect(options(url, READERS_MAX)).await?;
+            Ok(Self { writer, reader })
+        } else {
+            let pool = Database::connect(options(url, POOL_MAX)).await?;
+            Ok(Self { writer: pool.clone(), reader: pool })
+        }
+    }
+
+    /// Which backend this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// The connection for reads outside a transaction.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The connection migrations run on: the writer.
+    #[must_use]
+    pub fn migrator(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Begins a write transaction: IMMEDIATE on SQLite. Prefer [`Db::write`], which also retries.
+    #[expect(clippy::disallowed_methods, reason = "the one place where transactions begin")]
+    pub async fn begin_write(&self) -> Result<Tx, DbErr> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await?;
+        Ok(Tx(Arc::new(Open { transaction, failure: Mutex::new(None) })))
+    }
+
+    /// Runs `work` in one transaction and commits it; on `Err` nothing is kept.
+    ///
+    /// On contention the *whole* closure runs again, so it must have no effect outside the
+    /// transaction. A refusal that has to leave a trace (a wrong code, R12) is returned inside the
+    /// `Ok`: what is `Ok` is committed.
+    pub async fn write<T, E, Fut>(&self, work: impl Fn(Tx) -> Fut) -> Result<T, E>
+    where
+        Fut: Future<Output = Result<T, E>>,
+        E: From<DbErr>,
+    {
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(2))
+            .with_max_delay(Duration::from_millis(200))
+            .with_max_times(ATTEMPTS_MAX - 1)
+            .with_jitter()
+            .build();
+        loop {
+            let outcome = match self.begin_write().await {
+                Ok(tx) => attempt(tx, &work).await,
+                Err(error) if is_contention(&error) => Attempt::Contended(E::from(error)),
+                Err(error) => Attempt::Done(Err(E::from(error))),
+            };
+            match outcome {
+                Attempt::Done(result) => return result,
+                Attempt::Contended(error) => match pauses.next() {
+                    Some(pause) => tokio::time::sleep(pause).await,
+                    None => return Err(error),
+                },
+            }
+        }
+    }
+}
+
+enum Attempt<T, E> {
+    Done(Result<T, E>),
+    Contended(E),
+}
+
+async fn attempt<T, E, Fut>(tx: Tx, work: &impl Fn(Tx) -> Fut) -> Attempt<T, E>
+where
+    Fut: Future<Output = Result<T, E>>,
+    E: From<DbErr>,
+{
+    match work(tx.clone()).await {
+        Ok(value) => match tx.commit().await {
+            Ok(()) => Attempt::Done(Ok(value)),
+            Err(error) if is_contention(&error) => Attempt::Contended(error.into()),
+            Err(error) => Attempt::Done(Err(error.into())),
+        },
+        Err(error) => {
+            let contended = matches!(tx.failure(), Some(Failure::Contention));
+            tx.rollback().await;
+            if contended { Attempt::Contended(error) } else { Attempt::Done(Err(error)) }
+        }
+    }
+}
+
+fn options(url: &str, connections_max: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections_max)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .idle_timeout(Duration::from_secs(600))
+        .max_lifetime(Duration::from_secs(1800))
+        .test_before_acquire_if_idle_for(Duration::from_secs(30))
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .sqlx_slow_statements_logging_settings(log::LevelFilter::Warn, SLOW_STATEMENT)
+        .set_application_name("florin")
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(sea_orm::sqlx::sqlite::SqliteJournalMode::Wal)
+                .synchronous(sea_orm::sqlx::sqlite::SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(5))
+                .pragma("wal_autocheckpoint", "16384")
+        });
+    if !url.starts_with("sqlite:") {
+        options.statement_timeout(STATEMENT_TIMEOUT);
+    }
+    options
+}
+
+/// An open write transaction. Holding one proves being inside.
+///
+/// Cheap to clone, because one transaction is handed to many functions; all clones must be gone when
+/// it commits. It remembers every failed statement: PostgreSQL answers `Ok` to a COMMIT that in
+/// truth rolled back after an error somebody swallowed.
+#[derive(Clone, Debug)]
+pub struct Tx(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    transaction: DatabaseTransaction,
+    failure: Mutex<Option<Failure>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Contention,
+    Statement,
+}
+
+impl Tx {
+    /// Commits. Refuses if any statement failed, or if a clone is still alive somewhere.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        if self.failure().is_some() {
+            let reason = "a statement of this transaction failed; it cannot be committed";
+            self.rollback().await;
+            return Err(DbErr::Custom(reason.to_owned()));
+        }
+        match Arc::try_unwrap(self.0) {
+            Ok(open) => open.transaction.commit().await,
+            Err(_) => Err(DbErr::Custom("the transaction is still in use elsewhere".to_owned())),
+        }
+    }
+
+    /// Rolls back. A failure to do so is only logged: the connection is dropped with it.
+    pub async fn rollback(self) {
+        if let Ok(open) = Arc::try_unwrap(self.0)
+            && let Err(error) = open.transaction.rollback().await
+        {
+            tracing::warn!(%error, "rollback failed");
+        }
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if let Err(error) = &result {
+            let failure = if is_contention(error) { Failure::Contention } else { Failure::Statement };
+            *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        }
+        result
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.transaction.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.note(self.0.transaction.execute_raw(statement).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.note(self.0.transaction.execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.note(self.0.transaction.query_one_raw(statement).await)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.note(self.0.transaction.query_all_raw(statement).await)
+    }
+}
+
+/// Where to read: inside a transaction, or outside of any. For ports, whose methods cannot be generic.
+#[derive(Clone, Copy, Debug)]
+pub enum Reader<'a> {
+    /// What is committed.
+    Committed(&'a Db),
+    /// What is committed, and what this transaction has written.
+    Within(&'a Tx),
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Reader<'_> {
+    fn get_database_backend(&self) -> DbBackend {
+        match self {
+            Self::Committed(db) => db.backend(),
+            Self::Within(tx) => tx.get_database_backend(),
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Committed(db) => db.reader().execute_raw(statement).await,
+            Self::Within(tx) => tx.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Committed(db) => db.reader().execute_unprepared(sql).await,
+            Self::Within(tx) => tx.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Committed(db) => db.reader().query_one_raw(statement).await,
+            Self::Within(tx) => tx.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Committed(db) => db.reader().query_all_raw(statement).await,
+            Self::Within(tx) => tx.query_all_raw(statement).await,
+        }
+    }
+}
+
+/// A statement of raw SQL with `$1`-style binds, which both backends understand.
+pub fn sql(
+    connection: &impl ConnectionTrait,
+    text: &str,
+    values: impl IntoIterator<Item = Value>,
+) -> Statement {
+    Statement::from_sql_and_values(connection.get_database_backend(), text, values)
+}
+
+/// Whether trying the whole transaction again may succeed.
+#[must_use]
+pub fn is_contention(error: &DbErr) -> bool {
+    matches!(
+        code(error).as_deref(),
+        Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773")
+    ) || matches!(error, DbErr::ConnectionAcquire(_))
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return None;
+    };
+    let cause: &SqlxError = cause;
+    cause.as_database_error()?.code().map(|code| code.into_owned())
+}

@@ -1,0 +1,42 @@
+//! Work that becomes due with time (R1.7), each piece run once even with several replicas (R12.5).
+
+use florin_settlement::Instant;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::{
+    Platform,
+    db::sql,
+};
+
+/// What a run of a job may report.
+pub type JobError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A job: idempotent, without input, bounded by `limit`.
+#[async_trait::async_trait]
+pub trait Job: Send + Sync {
+    /// Its name, as operators see it.
+    fn name(&self) -> &'static str;
+
+    /// The earliest instant at which something is or becomes due, if anything is.
+    async fn next_due(&self) -> Result<Option<Instant>, JobError>;
+
+    /// Does at most `limit` pieces of what is due now and says how many it did.
+    async fn run(&self, limit: u32) -> Result<u32, JobError>;
+}
+
+/// Takes the lease of job `name` for `holder` until `seconds` from now, machine time; false if another
+/// replica has it. A lease left by a dead replica ends by itself.
+pub async fn lease(platform: &Platform, name: &str, holder: &str, seconds: i64) -> Result<bool, DbErr> {
+    let now = crate::clock::Clock::System.now(platform.db.reader()).await?.micros();
+    let until = now + seconds * 1_000_000;
+    platform
+        .db
+        .write(|tx| async move {
+            let text = "INSERT INTO job_lease (name, holder, until_micros) VALUES ($1, $2, $3) \
+                        ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_micros = excluded.until_micros \
+                        WHERE job_lease.until_micros < $4 OR job_lease.holder = excluded.holder";
+            let values = [name.into(), holder.into(), until.into(), now.into()];
+            Ok(tx.execute_raw(sql(&tx, text, values)).await?.rows_affected() == 1)
+        })
+        .await
+}

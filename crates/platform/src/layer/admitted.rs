@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::Response,
+};
+
+use crate::{
+    access::{AccessTable, Authenticator, unauthenticated},
+    call::{Call, Principal, TRACE},
+    refusal::Refusal,
+};
+
+/// What admission needs: the table, and somebody who knows tokens.
+#[derive(Clone)]
+pub struct Admission {
+    table: Arc<AccessTable>,
+    authenticator: Arc<dyn Authenticator>,
+}
+
+impl Admission {
+    /// Admission by `table`, with tokens known to `authenticator`.
+    pub fn new(table: AccessTable, authenticator: Arc<dyn Authenticator>) -> Self {
+        Self { table: Arc::new(table), authenticator }
+    }
+}
+
+/// Finds out who calls and whether they may; what is inside finds the [`Call`] on the request.
+///
+/// Health and reflection are open: they tell nothing about customers.
+pub async fn admitted(State(admission): State<Admission>, mut request: Request, next: Next) -> Response {
+    let method = super::method_of(&request);
+    if method.starts_with("grpc.") {
+        return next.run(request).await;
+    }
+    let principal = match principal(&admission, &request).await {
+        Ok(principal) => principal,
+        Err(refusal) => return super::refuse(refusal),
+    };
+    if let Err(refusal) = admission.table.admit(&method, &principal) {
+        return super::refuse(refusal);
+    }
+    let trace = TRACE.try_with(Clone::clone).unwrap_or_default();
+    request.extensions_mut().insert(Call { principal, method, trace });
+    next.run(request).await
+}
+
+async fn principal(admission: &Admission, request: &Request) -> Result<Principal, Refusal> {
+    let Some(header) = request.headers().get("authorization") else { return Ok(Principal::Anonymous) };
+    let bearer = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")))
+        .ok_or_else(|| unauthenticated("authorization must be of the form `Bearer TOKEN`"))?;
+    admission
+        .authenticator
+        .authenticate(bearer.trim())
+        .await
+        .map_err(|error| Refusal::database(&error))?
+        .ok_or_else(|| unauthenticated("the token is unknown, expired or revoked"))
+}

@@ -1,0 +1,9 @@
+//! Types and rules, one file per aggregate. No database, wire or runtime.
+
+pub(crate) mod catalogue_file;
+pub(crate) mod eligibility;
+pub(crate) mod plan;
+pub(crate) mod project;
+pub(crate) mod rating;
+pub(crate) mod resource;
+pub(crate) mod usage;

@@ -1,0 +1,78 @@
+//! What was used, rated: the lines an invoice is made of (R1.4, R5.6).
+
+use std::num::NonZeroU32;
+
+use florin_credit::ProjectId;
+use florin_platform::id::AccountId;
+use florin_settlement::{Instant, Money, Period, PlanFamily, Quantity, UnitPrice};
+
+use super::resource::{Labels, ResourceId};
+
+/// What one resource used of one plan at one price version in one calendar month (R1.4).
+///
+/// `net` is quantity × unit price / divisor, rounded once. Sums are sums of `net`s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RatedLine {
+    /// Whose.
+    pub account: AccountId,
+    /// In which project.
+    pub project: ProjectId,
+    /// What used it.
+    pub resource: ResourceId,
+    /// What the customer calls the resource; may be empty.
+    pub resource_name: String,
+    /// Where it ran; may be empty.
+    pub region: String,
+    /// The resource's labels.
+    pub labels: Labels,
+    /// The plan's code.
+    pub plan: String,
+    /// What the plan is called.
+    pub plan_name: String,
+    /// The plan's family: restricted lots look at nothing else.
+    pub family: PlanFamily,
+    /// What one unit is: `hour`, `month`, `GiB-hour`.
+    pub unit: String,
+    /// When the price version began.
+    pub price_effective: Instant,
+    /// What was charged: for hours on full hours, for months from the start day to the month's end.
+    pub period: Period,
+    /// How many units; of a pro-rated month the days charged (times the size).
+    pub quantity: Quantity,
+    /// 1; of a pro-rated month its days (R5.3).
+    pub divisor: NonZeroU32,
+    /// The price of one unit.
+    pub unit_price: UnitPrice,
+    /// What the line comes to, before tax and credit.
+    pub net: Money,
+}
+
+/// A project with something that may be due for a period, in settlement order (R7.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BillableProject {
+    /// Whose.
+    pub account: AccountId,
+    /// When the project was created: an account's projects settle in this order, then by id.
+    pub created: Instant,
+    /// The project.
+    pub project: ProjectId,
+}
+
+impl BillableProject {
+    /// Where a list that ended with this project goes on.
+    #[must_use]
+    pub const fn cursor(&self) -> BillingCursor {
+        BillingCursor { account: self.account, created: self.created, project: self.project }
+    }
+}
+
+/// A place in the order (account, creation instant, id) of all projects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BillingCursor {
+    /// The account.
+    pub account: AccountId,
+    /// The project's creation instant.
+    pub created: Instant,
+    /// The project.
+    pub project: ProjectId,
+}

@@ -1,0 +1,1 @@
+//! Projects, catalogue, resources, usage and rating.

@@ -1,0 +1,1 @@
+//! The florin binary: configuration, wiring, telemetry, schedule and command line.

@@ -1,0 +1,28 @@
+//! The schema, step by step: frozen history, no live types.
+//!
+//! SQL is written once in PostgreSQL's words and translated for SQLite by [`dialect`]. Rules every
+//! step keeps, checked by the schema tests (R14.2):
+//!
+//! - a customer table has `account_id` first in its primary key and in every unique key;
+//! - no sequence, no decimal, no float, no default time;
+//! - what must never change is refused by the database itself, through [`guard`].
+
+pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod dialect;
+mod guard;
+mod m0001_platform;
+mod m0002_account;
+mod m0005_project;
+mod m0006_invoicing;
+
+/// Runs the steps, in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_platform::Step), Box::new(m0002_account::Step), Box::new(m0005_project::Step), Box::new(m0006_invoicing::Step)]
+    }
+}

@@ -39,7 +39,8 @@ fn for_sqlite(statement: &str) -> String {
             word.push(character);
             continue;
         }
-        let translated = TYPES.iter().find(|(name, _)| *name == word).map_or(word.as_str(), |(_, sqlite)| sqlite);
+        let translated =
+            TYPES.iter().find(|(name, _)| *name == word).map_or(word.as_str(), |(_, sqlite)| sqlite);
         text.push_str(translated);
         text.push(character);
         word.clear();

@@ -39,7 +39,6 @@ pub(crate) async fn prepare(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.get_connection().execute_unprepared(text).await.map(|_| ())
 }
 
-
 impl Guard {
     /// Puts the guard in place.
     pub(crate) async fn install(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -52,7 +51,8 @@ impl Guard {
 
     fn for_sqlite(&self) -> Vec<String> {
         let Self { table, .. } = self;
-        let refuse = format!("BEGIN SELECT RAISE(ABORT, 'a change of {table} is refused: it is history'); END");
+        let refuse =
+            format!("BEGIN SELECT RAISE(ABORT, 'a change of {table} is refused: it is history'); END");
         let known = self.key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>();
         vec![
             format!(

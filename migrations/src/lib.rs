@@ -13,6 +13,8 @@ mod dialect;
 mod guard;
 mod m0001_platform;
 mod m0002_account;
+mod m0003_payment;
+mod m0004_credit;
 mod m0005_project;
 mod m0006_invoicing;
 
@@ -23,6 +25,13 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_platform::Step), Box::new(m0002_account::Step), Box::new(m0005_project::Step), Box::new(m0006_invoicing::Step)]
+        vec![
+            Box::new(m0001_platform::Step),
+            Box::new(m0002_account::Step),
+            Box::new(m0003_payment::Step),
+            Box::new(m0004_credit::Step),
+            Box::new(m0005_project::Step),
+            Box::new(m0006_invoicing::Step),
+        ]
     }
 }

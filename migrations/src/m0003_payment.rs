@@ -138,7 +138,15 @@ const PAYMENT: Guard = Guard {
     table: "payment",
     key: &["account_id", "id"],
     frozen: &[
-        "account_id", "id", "amount", "currency", "reference", "method_id", "one_off_token", "initiator", "created_at",
+        "account_id",
+        "id",
+        "amount",
+        "currency",
+        "reference",
+        "method_id",
+        "one_off_token",
+        "initiator",
+        "created_at",
     ],
     refused_if: Some(
         "old.settled_at IS NOT NULL AND new.settled_at <> old.settled_at \

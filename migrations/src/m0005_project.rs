@@ -102,7 +102,9 @@ const RESOURCE: Guard = Guard {
     table: "resource",
     key: &["account_id", "id"],
     frozen: &["account_id", "id", "project_id", "region", "created_at"],
-    refused_if: Some("old.removed_at IS NOT NULL AND (new.removed_at IS NULL OR new.removed_at <> old.removed_at)"),
+    refused_if: Some(
+        "old.removed_at IS NOT NULL AND (new.removed_at IS NULL OR new.removed_at <> old.removed_at)",
+    ),
 };
 
 /// What was held is history; only an open interval can be ended, once.

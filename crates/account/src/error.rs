@@ -93,7 +93,7 @@ impl From<Error> for Status {
                 Refusal::new(Code::ResourceExhausted, ErrorReason::ConfirmationRateLimited, text)
                     .retry_after(std::time::Duration::from_secs(pause))
             }
-            Error::TermsUnknown(_) => Refusal::new(Code::NotFound, ErrorReason::TermsVersionUnknown, text),
+            Error::TermsUnknown(_) => Refusal::failed_precondition(ErrorReason::TermsVersionUnknown, text),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
             Error::LoginRefused => Refusal::new(Code::Unauthenticated, ErrorReason::LoginRefused, text),
             Error::LoginThrottled { wait } => {

@@ -28,8 +28,10 @@ pub use grpc::{account::AccountRpc, auth::AuthRpc, issuer::IssuerRpc};
 pub use service::{
     authenticate::TokenAuthenticator,
     query::{
-        domestic_vat_rate, find, find_many, issuer, issuer_of_country, issuers, unaccepted_terms, vat_treatment,
+        domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers, unaccepted_terms,
+        vat_treatment,
     },
+    terms::document_name as terms_document_name,
     tokens::register_service_token,
 };
 
@@ -45,4 +47,12 @@ pub async fn lock(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
 /// The first of `count` consecutive movement sequence numbers of a locked account (R6.8).
 pub async fn next_movement_sequence(tx: &Tx, account: AccountId, count: u32) -> Result<i64, DbErr> {
     store::lock::next_sequence(tx, account, count).await
+}
+
+/// The same for many locked accounts in one statement; each account at most once in `counts`.
+pub async fn next_movement_sequences(
+    tx: &Tx,
+    counts: &[(AccountId, u32)],
+) -> Result<std::collections::HashMap<AccountId, i64>, DbErr> {
+    store::lock::next_sequences(tx, counts).await
 }

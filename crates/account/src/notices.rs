@@ -11,23 +11,31 @@ pub(crate) fn confirmation(account: &Account) -> Notice {
     let (subject, body) = match language.as_str() {
         "fr" => (
             "Confirmez votre compte",
-            format!("Bonjour,\n\nvotre identifiant est {handle}. Votre code de confirmation est {SECRET}. \
-                     Il est valable 24 heures et ne sert qu'une fois.\n"),
+            format!(
+                "Bonjour,\n\nvotre identifiant est {handle}. Votre code de confirmation est {SECRET}. \
+                     Il est valable 24 heures et ne sert qu'une fois.\n"
+            ),
         ),
         "nl" => (
             "Bevestig uw account",
-            format!("Hallo,\n\nuw klant-ID is {handle}. Uw bevestigingscode is {SECRET}. \
-                     Hij is 24 uur geldig en werkt één keer.\n"),
+            format!(
+                "Hallo,\n\nuw klant-ID is {handle}. Uw bevestigingscode is {SECRET}. \
+                     Hij is 24 uur geldig en werkt één keer.\n"
+            ),
         ),
         "de" => (
             "Bestätigen Sie Ihr Konto",
-            format!("Guten Tag,\n\nIhre Kundenkennung ist {handle}. Ihr Bestätigungscode ist {SECRET}. \
-                     Er gilt 24 Stunden und nur einmal.\n"),
+            format!(
+                "Guten Tag,\n\nIhre Kundenkennung ist {handle}. Ihr Bestätigungscode ist {SECRET}. \
+                     Er gilt 24 Stunden und nur einmal.\n"
+            ),
         ),
         _ => (
             "Confirm your account",
-            format!("Hello,\n\nyour handle is {handle}. Your confirmation code is {SECRET}. \
-                     It is good for 24 hours and works once.\n"),
+            format!(
+                "Hello,\n\nyour handle is {handle}. Your confirmation code is {SECRET}. \
+                     It is good for 24 hours and works once.\n"
+            ),
         ),
     };
     Notice {

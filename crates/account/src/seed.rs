@@ -121,7 +121,8 @@ impl Seed {
             .into_iter()
             .enumerate()
             .filter_map(|(n, entry)| {
-                let effective = violations.take(&format!("terms[{n}].effective"), instant(&entry.effective))?;
+                let effective =
+                    violations.take(&format!("terms[{n}].effective"), instant(&entry.effective))?;
                 let TermsEntry { issuer, version, title, text, .. } = entry;
                 Some(TermsDocument { issuer, version, title, body: text, effective })
             })

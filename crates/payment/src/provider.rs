@@ -11,6 +11,8 @@
 
 pub mod contract;
 
+use std::sync::Arc;
+
 use florin_platform::id::AccountId;
 use florin_settlement::Money;
 
@@ -26,17 +28,17 @@ use crate::domain::{
 };
 
 /// No answer came, or one that cannot be read: what happened is not known.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the payment provider gave no usable answer")]
 pub struct ProviderUnknown {
     #[source]
-    cause: Box<dyn std::error::Error + Send + Sync>,
+    cause: Arc<dyn std::error::Error + Send + Sync>,
 }
 
 impl ProviderUnknown {
     /// Not known, because of `cause`.
     pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { cause: cause.into() }
+        Self { cause: cause.into().into() }
     }
 }
 

@@ -43,7 +43,9 @@ impl AccessTable {
         let rule = self.rule(method).unwrap_or(Access { anonymous: false, customer: false, roles: &[] });
         let admitted = match principal {
             Principal::Anonymous if rule.anonymous => true,
-            Principal::Anonymous => return Err(unauthenticated("this call needs a session or service token")),
+            Principal::Anonymous => {
+                return Err(unauthenticated("this call needs a session or service token"));
+            }
             Principal::Customer { .. } => rule.customer || rule.anonymous,
             Principal::Service { roles, .. } => {
                 rule.anonymous || roles.iter().any(|role| rule.roles.contains(role))
@@ -60,8 +62,12 @@ pub fn unauthenticated(message: &str) -> Refusal {
 }
 
 fn denied(method: &str, principal: &Principal) -> Refusal {
-    Refusal::new(Code::PermissionDenied, ErrorReason::PermissionDenied, format!("{principal} may not call {method}"))
-        .with("method", method)
+    Refusal::new(
+        Code::PermissionDenied,
+        ErrorReason::PermissionDenied,
+        format!("{principal} may not call {method}"),
+    )
+    .with("method", method)
 }
 
 /// Finds out who holds a bearer token. Implemented by the slice that owns sessions and service tokens.

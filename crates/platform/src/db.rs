@@ -58,6 +58,17 @@ impl Db {
         self.reader.get_database_backend()
     }
 
+    /// The backend's name, for logs.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        match self.backend() {
+            DbBackend::Sqlite => "SQLite",
+            DbBackend::Postgres => "PostgreSQL",
+            DbBackend::MySql => "MySQL",
+            _ => "unknown",
+        }
+    }
+
     /// The connection for reads outside a transaction.
     #[must_use]
     pub fn reader(&self) -> &DatabaseConnection {
@@ -124,7 +135,8 @@ where
     Fut: Future<Output = Result<T, E>>,
     E: From<DbErr>,
 {
-    match work(tx.clone()).await {
+    // Boxed: the futures of whole commands are large, and this one lives in every caller's.
+    match Box::pin(work(tx.clone())).await {
         Ok(value) => match tx.commit().await {
             Ok(()) => Attempt::Done(Ok(value)),
             Err(error) if is_contention(&error) => Attempt::Contended(error.into()),
@@ -303,10 +315,8 @@ pub fn sql(
 /// Whether trying the whole transaction again may succeed.
 #[must_use]
 pub fn is_contention(error: &DbErr) -> bool {
-    matches!(
-        code(error).as_deref(),
-        Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773")
-    ) || matches!(error, DbErr::ConnectionAcquire(_))
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773"))
+        || matches!(error, DbErr::ConnectionAcquire(_))
 }
 
 fn code(error: &DbErr) -> Option<String> {

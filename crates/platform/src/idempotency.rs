@@ -58,7 +58,13 @@ pub enum Claim {
 
 impl RequestKey {
     /// The key of `request`, which the caller calls `request_id`; an empty id asks for no replay.
-    pub fn new(platform: &Platform, call: &Call, owner: AccountId, request_id: &str, request: &impl Message) -> Self {
+    pub fn new(
+        platform: &Platform,
+        call: &Call,
+        owner: AccountId,
+        request_id: &str,
+        request: &impl Message,
+    ) -> Self {
         let body = data_encoding::BASE64.encode(&request.encode_to_vec());
         Self {
             owner,
@@ -145,7 +151,11 @@ impl RequestKey {
 
 impl Platform {
     /// Runs a mutation once per request id: `work` and its answer commit together.
-    pub async fn mutate<Answer, E, Fut>(&self, key: &RequestKey, work: impl Fn(Tx, Instant) -> Fut) -> Result<Answer, E>
+    pub async fn mutate<Answer, E, Fut>(
+        &self,
+        key: &RequestKey,
+        work: impl Fn(Tx, Instant) -> Fut,
+    ) -> Result<Answer, E>
     where
         Answer: Message + Default,
         Fut: Future<Output = Result<Answer, E>>,

@@ -3,10 +3,7 @@
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use crate::{
-    Platform,
-    db::sql,
-};
+use crate::{Platform, db::sql};
 
 /// What a run of a job may report.
 pub type JobError = Box<dyn std::error::Error + Send + Sync>;

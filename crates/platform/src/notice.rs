@@ -36,7 +36,7 @@ pub struct Notice {
     pub subject: String,
     /// The text; [`SECRET`] stands for the secret.
     pub body: String,
-    /// What the secret is derived from, if the text holds one: see `ServerKey::short_code`.
+    /// What the secret is derived from, if the text holds one: see `ServerKey::reveal`.
     pub secret_purpose: Option<String>,
 }
 

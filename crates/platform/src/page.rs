@@ -2,7 +2,10 @@
 
 use data_encoding::BASE64URL_NOPAD;
 
-use crate::{secret::{self, ServerKey}, violation::Violations};
+use crate::{
+    secret::{self, ServerKey},
+    violation::Violations,
+};
 
 /// The page size when none is asked for.
 pub const SIZE_DEFAULT: u32 = 50;
@@ -33,7 +36,8 @@ impl Page {
                 SIZE_DEFAULT
             }
         };
-        let after = if token.is_empty() { None } else { violations.take("page_token", open(key, query, token)) };
+        let after =
+            if token.is_empty() { None } else { violations.take("page_token", open(key, query, token)) };
         violations.finish().map(|()| Self { size, after, query: query.to_owned() })
     }
 
@@ -44,7 +48,12 @@ impl Page {
     }
 
     /// Cuts `rows` to the page and gives the token of the next, empty at the end.
-    pub fn cut<T>(&self, key: &ServerKey, mut rows: Vec<T>, sort_key: impl Fn(&T) -> String) -> (Vec<T>, String) {
+    pub fn cut<T>(
+        &self,
+        key: &ServerKey,
+        mut rows: Vec<T>,
+        sort_key: impl Fn(&T) -> String,
+    ) -> (Vec<T>, String) {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         if rows.len() <= size {
             return (rows, String::new());
@@ -86,7 +95,10 @@ mod tests {
         let page = Page::parse(&key(), "ListThings/a", 2, "").expect("valid");
         let (rows, token) = page.cut(&key(), vec![1, 2, 3], ToString::to_string);
         assert_eq!(rows, [1, 2]);
-        assert_eq!(Page::parse(&key(), "ListThings/a", 2, &token).expect("valid").after.as_deref(), Some("2"));
+        assert_eq!(
+            Page::parse(&key(), "ListThings/a", 2, &token).expect("valid").after.as_deref(),
+            Some("2")
+        );
         assert!(Page::parse(&key(), "ListThings/b", 2, &token).is_err());
         assert!(Page::parse(&key(), "ListThings/a", 2, "garbage").is_err());
     }

@@ -73,8 +73,11 @@ impl Refusal {
     /// The request names values that cannot be accepted; all of them.
     #[must_use]
     pub fn invalid(violations: Violations) -> Self {
-        let mut refusal =
-            Self::new(Code::InvalidArgument, ErrorReason::InvalidArgumentViolations, format!("invalid: {violations}"));
+        let mut refusal = Self::new(
+            Code::InvalidArgument,
+            ErrorReason::InvalidArgumentViolations,
+            format!("invalid: {violations}"),
+        );
         refusal.violations = violations;
         refusal
     }
@@ -90,8 +93,12 @@ impl Refusal {
     /// More work than can be taken now; try again after a pause.
     #[must_use]
     pub fn overloaded() -> Self {
-        Self::new(Code::ResourceExhausted, ErrorReason::Overloaded, "too much work at once; try again shortly")
-            .retry_after(RETRY_AFTER)
+        Self::new(
+            Code::ResourceExhausted,
+            ErrorReason::Overloaded,
+            "too much work at once; try again shortly",
+        )
+        .retry_after(RETRY_AFTER)
     }
 
     /// A bug: the cause goes to the log with its whole chain, the caller gets a fixed text.
@@ -116,7 +123,7 @@ impl Refusal {
     /// The same request id came with another body.
     #[must_use]
     pub fn request_id_reused(error: &RequestIdReused) -> Self {
-        Self::new(Code::InvalidArgument, ErrorReason::RequestIdReused, error)
+        Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error)
     }
 
     /// Adds a machine-readable fact to the `ErrorInfo`.

@@ -36,8 +36,7 @@ impl ServerKey {
     /// The 32 bytes that belong to `purpose`.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(purpose.as_bytes());
         mac.finalize().into_bytes().into()
     }
@@ -53,6 +52,17 @@ impl ServerKey {
     pub fn short_code(&self, purpose: &str) -> String {
         let text = BASE32_NOPAD.encode(&self.derive(purpose)[..5]);
         format!("{}-{}", &text[..4], &text[4..8])
+    }
+}
+
+/// Purposes that begin so are told as a [`ServerKey::token`], all others as a [`ServerKey::short_code`].
+pub const TOKEN_PURPOSE: &str = "token/";
+
+impl ServerKey {
+    /// The secret of `purpose` in the form in which its owner was told it: what stands in a notice.
+    #[must_use]
+    pub fn reveal(&self, purpose: &str) -> String {
+        if purpose.starts_with(TOKEN_PURPOSE) { self.token(purpose) } else { self.short_code(purpose) }
     }
 }
 

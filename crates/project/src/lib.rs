@@ -1,1 +1,45 @@
 //! Projects, catalogue, resources, usage and rating.
+//!
+//! Owns: who may create a project and with what funding ([`domain`](self), R4), which plans there are and
+//! what they cost when (R5.1), what each resource held when, and what that comes to (R5.2, R5.3, R1.4).
+//! Always holds: a project never changes account, currency or funding; a price is never edited, only
+//! superseded; no hour of a resource is charged twice; the places of an account's limit are counted with
+//! the account locked, pending projects included, so that concurrency cannot exceed it.
+//! Refuses to know: taking money, tax lines and invoices. What a project waits for is told by the slices
+//! that know of it ([`activate`], [`cancel_pending`], [`Gate`]).
+
+mod convert;
+mod domain;
+mod error;
+mod events;
+mod grpc;
+mod ports;
+mod service;
+mod store;
+
+pub use domain::{
+    plan::{ChargeModel, Plan, PlanCode, PriceVersion, PricedPlan, Unit},
+    project::{Funding, Moved, Project, ProjectName, ProjectState, project_name},
+    rating::RatingError,
+    resource::{Labels, Resource, ResourceId, ResourceKind, resource_name},
+    usage::{BillableProject, BillingCursor, RatedLine},
+};
+pub use error::Error;
+pub use florin_credit::ProjectId;
+pub use grpc::{catalog::CatalogRpc, projects::ProjectRpc, resources::ResourceRpc, usage::UsageRpc};
+pub use ports::{DebtStanding, PortError};
+pub use service::{
+    fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
+    gate::Gate,
+    query::{billable, find, is_funded, list, pending_for_order},
+};
+
+/// The catalogue: imported from a file, never edited (R5.1).
+pub mod catalogue {
+    pub use crate::service::catalogue::{Imported, import};
+}
+
+/// Usage, rated: what estimates and invoices are made of (R1.4, R5.6).
+pub mod usage {
+    pub use crate::service::usage::of_projects;
+}

@@ -8,8 +8,8 @@
 //! [`crate::plan`], so only the law can debit a lot.
 
 use crate::{
-    AccountRef, Currency, Due, FundingKind, Instant, LineKey, Lot, LotId, LotKind, Money, MoneyError,
-    PlanFamily, ProjectRef, TaxCategory, TaxRate, UnknownName,
+    AccountRef, Considered, Currency, Due, FundingKind, Instant, LineKey, LotDebit, LotId, Money, MoneyError,
+    PlanFamily, ProjectRef, TaxCategory, TaxRate,
 };
 
 /// What is taken from where for one [`Due`] (R7.6). Equal inputs give equal plans.

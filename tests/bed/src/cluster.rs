@@ -99,9 +99,8 @@ impl Cluster {
     /// When the folder cannot be made, or `initdb` or the server fails: the error carries their output.
     pub async fn start(programs: &Programs) -> Result<Cluster, ClusterError> {
         let owner = owner()?;
-        leftovers::remove(&std::env::temp_dir());
         let folder = tempfile::Builder::new()
-            .prefix(leftovers::FOLDER_PREFIX)
+            .prefix(leftovers::CLUSTER_PREFIX)
             .tempdir()
             .map_err(|cause| ClusterError::Prepare { path: std::env::temp_dir(), cause })?;
         leftovers::sign(folder.path()).map_err(|cause| prepare(folder.path(), cause))?;

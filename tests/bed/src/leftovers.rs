@@ -1,6 +1,6 @@
-//! Clusters of runs that were killed before they could tidy up.
+//! What runs leave that were killed before they could tidy up: clusters and scratch folders.
 //!
-//! A cluster's folder names the process that made it. When that process is gone, the next run stops the
+//! Each folder names the process that made it. When that process is gone, the next run stops the
 //! server and removes the folder. A process id may have been given to someone else meanwhile: a server is
 //! stopped only if its command line names the folder.
 
@@ -11,11 +11,14 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 /// Before the random part of a cluster's folder.
-pub(crate) const FOLDER_PREFIX: &str = "florin-postgres-";
+pub(crate) const CLUSTER_PREFIX: &str = "florin-postgres-";
+
+/// Before the random part of a run's scratch folder.
+pub(crate) const SCRATCH_PREFIX: &str = "florin-run-";
 
 const MAKER: &str = "made-by";
 
-/// Writes down that this process made the cluster in `folder`.
+/// Writes down that this process made `folder`.
 pub(crate) fn sign(folder: &Path) -> std::io::Result<()> {
     fs::write(folder.join(MAKER), std::process::id().to_string())
 }
@@ -24,8 +27,10 @@ pub(crate) fn sign(folder: &Path) -> std::io::Result<()> {
 pub(crate) fn remove(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         let folder = entry.path();
-        let is_cluster = entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX);
-        if !is_cluster || !first_line_pid(&folder.join(MAKER)).is_some_and(is_gone) {
+        let name = entry.file_name();
+        let is_ours =
+            [CLUSTER_PREFIX, SCRATCH_PREFIX].iter().any(|prefix| name.to_string_lossy().starts_with(prefix));
+        if !is_ours || !first_line_pid(&folder.join(MAKER)).is_some_and(is_gone) {
             continue;
         }
         if let Some(server) = first_line_pid(&folder.join("data/postmaster.pid"))

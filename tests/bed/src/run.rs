@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::Backend;
 use crate::cluster::{Cluster, ClusterError};
 use crate::exercised::{self, Exercised};
+use crate::leftovers;
 use crate::postgres::URL_VARIABLE;
 use crate::programs::{Programs, ProgramsError, Source};
 
@@ -93,6 +94,7 @@ impl Run {
         };
         let programs = Programs::find(self.source)?;
         let mut interrupted = Interrupted::watch().map_err(failed("the signal handlers"))?;
+        leftovers::remove(&std::env::temp_dir());
         let scratch = scratch_folder().map_err(failed("the scratch folder"))?;
         let log = scratch.path().join("backends.log");
         let cluster = tokio::select! {
@@ -157,7 +159,8 @@ impl fmt::Display for Report {
 /// Where the command keeps its temporary files, so that they go with the run even if it is killed. A server
 /// started by a test as another user must be able to pass through.
 fn scratch_folder() -> io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("florin-run-").tempdir()?;
+    let folder = tempfile::Builder::new().prefix(leftovers::SCRATCH_PREFIX).tempdir()?;
+    leftovers::sign(folder.path())?;
     fs::set_permissions(folder.path(), Permissions::from_mode(0o711))?;
     Ok(folder)
 }

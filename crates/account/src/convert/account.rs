@@ -11,7 +11,8 @@ use florin_platform::{
 
 use crate::{
     domain::{
-        account::{Account, AccountState, Profile},
+        account::{Account, AccountState, Profile, TEXT_CHARACTERS_MAX},
+        confirmation::EXPIRE_AFTER_DAYS,
         legal_form::LegalForm,
     },
     service::{
@@ -111,8 +112,28 @@ pub(crate) fn account(account: &Account) -> wire::Account {
     }
 }
 
-/// Reads a state to filter by.
-pub(crate) fn state(state: wire::account::State) -> Option<AccountState> {
+/// The states a list is filtered by; none means all.
+pub(crate) fn states(request: &wire::ListAccountsRequest) -> Vec<AccountState> {
+    request.states().filter_map(state).collect()
+}
+
+/// Renders until when a code that was just sent is good.
+pub(crate) fn resent(account: &Account) -> wire::ResendConfirmationResponse {
+    let expires = account.confirmation.sent.map(|sent| sent.plus_days(EXPIRE_AFTER_DAYS));
+    wire::ResendConfirmationResponse { expire_time: expires.map(timestamp) }
+}
+
+/// Renders the fields an account must fill.
+pub(crate) fn required_fields(issuer: &str, fields: Vec<String>) -> wire::ListRequiredFieldsResponse {
+    let length_max = i32::try_from(TEXT_CHARACTERS_MAX).unwrap_or(i32::MAX);
+    let required_fields = fields
+        .into_iter()
+        .map(|field| wire::RequiredField { field_path: format!("account.{field}"), length_max })
+        .collect();
+    wire::ListRequiredFieldsResponse { issuer: format!("issuers/{issuer}"), required_fields }
+}
+
+fn state(state: wire::account::State) -> Option<AccountState> {
     match state {
         wire::account::State::Unspecified => None,
         wire::account::State::Pending => Some(AccountState::Pending),

@@ -125,11 +125,14 @@ impl Profile {
             *text = text.trim().to_owned();
         }
         self.email = self.email.trim().to_lowercase();
-        self.rescue_email = self.rescue_email.map(|email| email.trim().to_lowercase()).filter(|e| !e.is_empty());
+        self.rescue_email =
+            self.rescue_email.map(|email| email.trim().to_lowercase()).filter(|e| !e.is_empty());
         self.country = self.country.trim().to_uppercase();
         self.vat_number = self
             .vat_number
-            .map(|number| number.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase())
+            .map(|number| {
+                number.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase()
+            })
             .filter(|number| !number.is_empty());
         if self.language.is_empty() {
             LANGUAGES[0].clone_into(&mut self.language);
@@ -145,7 +148,11 @@ impl Profile {
         violations.check(&field("email"), is_email(&self.email), "must be an e-mail address");
         if let Some(rescue) = &self.rescue_email {
             violations.check(&field("rescue_email"), is_email(rescue), "must be an e-mail address");
-            violations.check(&field("rescue_email"), *rescue != self.email, "must differ from the e-mail address");
+            violations.check(
+                &field("rescue_email"),
+                *rescue != self.email,
+                "must differ from the e-mail address",
+            );
         }
         let language = LANGUAGES.contains(&self.language.as_str());
         violations.check(&field("language"), language, format!("must be one of {}", LANGUAGES.join(", ")));
@@ -162,7 +169,8 @@ impl Profile {
             ("address.region", &self.region),
         ] {
             let fits = text.chars().count() <= TEXT_CHARACTERS_MAX && !text.chars().any(char::is_control);
-            let rule = format!("must be at most {TEXT_CHARACTERS_MAX} characters, without control characters");
+            let rule =
+                format!("must be at most {TEXT_CHARACTERS_MAX} characters, without control characters");
             violations.check(&field(name), fits, rule);
         }
         violations
@@ -201,7 +209,8 @@ fn is_email(text: &str) -> bool {
 
 /// EU numbers are verified by their check digits; others only for their shape.
 fn is_vat_number(number: &str) -> bool {
-    let shape = (4..=20).contains(&number.len()) && number.bytes().take(2).all(|byte| byte.is_ascii_uppercase());
+    let shape =
+        (4..=20).contains(&number.len()) && number.bytes().take(2).all(|byte| byte.is_ascii_uppercase());
     shape && super::vat::is_valid_number(number)
 }
 

@@ -67,7 +67,8 @@ impl Confirmation {
     /// Tries `code` at `at`. Case, spaces and dashes do not matter.
     #[must_use]
     pub fn attempt(&self, code: &str, at: Instant) -> Tried {
-        let live = self.sent.is_some_and(|sent| at < sent.plus_days(EXPIRE_AFTER_DAYS)) && self.wrong < WRONG_MAX;
+        let live =
+            self.sent.is_some_and(|sent| at < sent.plus_days(EXPIRE_AFTER_DAYS)) && self.wrong < WRONG_MAX;
         match &self.digest {
             Some(expected) if live => {
                 if same(expected, &digest(&normal(code))) {
@@ -113,7 +114,9 @@ mod tests {
         let (mut confirmation, code) = sent();
         assert_eq!(confirmation.attempt(&code, at(86_400)), Tried::Dead);
         for _ in 0..WRONG_MAX {
-            let Tried::Wrong(trace) = confirmation.attempt("AAAA-AAAA", at(1)) else { panic!("a wrong guess") };
+            let Tried::Wrong(trace) = confirmation.attempt("AAAA-AAAA", at(1)) else {
+                panic!("a wrong guess")
+            };
             confirmation = trace;
         }
         assert_eq!(confirmation.attempt(&code, at(1)), Tried::Dead);

@@ -26,13 +26,19 @@ pub(crate) enum Place {
     Outside,
 }
 
-const REVERSE_CHARGE: &str = "Reverse charge: VAT to be accounted for by the recipient (Art. 196, Directive 2006/112/EC)";
+const REVERSE_CHARGE: &str =
+    "Reverse charge: VAT to be accounted for by the recipient (Art. 196, Directive 2006/112/EC)";
 const OUT_OF_SCOPE: &str = "Outside the scope of VAT: place of supply outside the European Union";
 
 impl Place {
     /// Where a customer in `customer_in_eu` country is, for `issuer`.
     #[must_use]
-    pub(crate) fn of(issuer: &Issuer, issuer_in_eu: bool, customer_country: &str, customer_in_eu: bool) -> Self {
+    pub(crate) fn of(
+        issuer: &Issuer,
+        issuer_in_eu: bool,
+        customer_country: &str,
+        customer_in_eu: bool,
+    ) -> Self {
         if issuer.country == customer_country {
             Self::Domestic
         } else if issuer_in_eu && customer_in_eu {

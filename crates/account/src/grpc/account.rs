@@ -3,21 +3,17 @@
 use florin_api::account::v1::{
     AcceptTermsRequest, AcceptTermsResponse, Account, ConfirmAccountRequest, CreateAccountRequest,
     GetAccountRequest, ListAccountsRequest, ListAccountsResponse, ListRequiredFieldsRequest,
-    ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse, RequiredField, ResendConfirmationRequest,
+    ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse, ResendConfirmationRequest,
     ResendConfirmationResponse, UpdateAccountRequest, account_service_server::AccountService,
 };
 use florin_platform::{
-    Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations, wire::timestamp,
+    Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations,
 };
 use tonic::{Request, Response, Status};
 
 use super::visible;
 use crate::{
     convert,
-    domain::{
-        account::{AccountState, TEXT_CHARACTERS_MAX},
-        confirmation,
-    },
     error::Error,
     service::{confirm, create, query, terms, update},
     store,
@@ -39,7 +35,10 @@ impl AccountRpc {
 
 #[tonic::async_trait]
 impl AccountService for AccountRpc {
-    async fn create_account(&self, request: Request<CreateAccountRequest>) -> Result<Response<Account>, Status> {
+    async fn create_account(
+        &self,
+        request: Request<CreateAccountRequest>,
+    ) -> Result<Response<Account>, Status> {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let new = &convert::account::new_account(&request);
@@ -53,7 +52,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, create).await?))
     }
 
-    async fn confirm_account(&self, request: Request<ConfirmAccountRequest>) -> Result<Response<Account>, Status> {
+    async fn confirm_account(
+        &self,
+        request: Request<ConfirmAccountRequest>,
+    ) -> Result<Response<Account>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let account = convert::account::name("name", &request.name).map_err(Error::from)?;
@@ -73,10 +75,10 @@ impl AccountService for AccountRpc {
         let request = &request.into_inner();
         let account = convert::account::name("name", &request.name).map_err(Error::from)?;
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
-        let resend = |tx, now: florin_settlement::Instant| async move {
-            confirm::resend_confirmation(&self.platform, &tx, now, call, account).await?;
-            let expire_time = Some(timestamp(now.plus_days(confirmation::EXPIRE_AFTER_DAYS)));
-            Ok(ResendConfirmationResponse { expire_time })
+        let resend = |tx, now| async move {
+            confirm::resend_confirmation(&self.platform, &tx, now, call, account)
+                .await
+                .map(|resent| convert::account::resent(&resent))
         };
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, resend).await?))
     }
@@ -93,17 +95,21 @@ impl AccountService for AccountRpc {
         request: Request<ListAccountsRequest>,
     ) -> Result<Response<ListAccountsResponse>, Status> {
         let request = request.into_inner();
-        let states: Vec<AccountState> = request.states().filter_map(convert::account::state).collect();
+        let states = convert::account::states(&request);
         let query = format!("ListAccounts/{states:?}");
         let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
             .map_err(Error::from)?;
         let found = query::list(self.platform.db.reader(), &states, &page).await?;
-        let (accounts, next_page_token) = page.cut(&self.platform.key, found, |account| account.id.to_string());
+        let (accounts, next_page_token) =
+            page.cut(&self.platform.key, found, |account| account.id.to_string());
         let accounts = accounts.iter().map(convert::account::account).collect();
         Ok(Response::new(ListAccountsResponse { accounts, next_page_token }))
     }
 
-    async fn update_account(&self, request: Request<UpdateAccountRequest>) -> Result<Response<Account>, Status> {
+    async fn update_account(
+        &self,
+        request: Request<UpdateAccountRequest>,
+    ) -> Result<Response<Account>, Status> {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let change = &convert::account::change(&request).map_err(Error::from)?;
@@ -117,7 +123,10 @@ impl AccountService for AccountRpc {
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, update).await?))
     }
 
-    async fn list_terms(&self, request: Request<ListTermsRequest>) -> Result<Response<ListTermsResponse>, Status> {
+    async fn list_terms(
+        &self,
+        request: Request<ListTermsRequest>,
+    ) -> Result<Response<ListTermsResponse>, Status> {
         let call = Call::of(&request);
         let request = request.into_inner();
         let account = convert::account::name("parent", &request.parent).map_err(Error::from)?;
@@ -147,7 +156,9 @@ impl AccountService for AccountRpc {
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
         let accept = |tx, now| async move {
             let accepted = terms::accept_terms(&tx, now, call, account, &request.terms_documents).await?;
-            Ok(AcceptTermsResponse { terms_documents: accepted.iter().map(convert::terms::document).collect() })
+            Ok(AcceptTermsResponse {
+                terms_documents: accepted.iter().map(convert::terms::document).collect(),
+            })
         };
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, accept).await?))
     }
@@ -168,11 +179,6 @@ impl AccountService for AccountRpc {
         let fields = store::issuer::required_fields(reader, &issuer.id, &country, legal_form)
             .await
             .map_err(Error::from)?;
-        let length_max = i32::try_from(TEXT_CHARACTERS_MAX).unwrap_or(i32::MAX);
-        let required_fields = fields
-            .into_iter()
-            .map(|field| RequiredField { field_path: format!("account.{field}"), length_max })
-            .collect();
-        Ok(Response::new(ListRequiredFieldsResponse { issuer: format!("issuers/{}", issuer.id), required_fields }))
+        Ok(Response::new(convert::account::required_fields(&issuer.id, fields)))
     }
 }

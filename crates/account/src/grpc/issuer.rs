@@ -28,7 +28,10 @@ impl IssuerService for IssuerRpc {
         let name = request.into_inner().name;
         let reader = self.platform.db.reader();
         let id = name.strip_prefix("issuers/").unwrap_or_default();
-        let issuer = store::issuer::find(reader, id).await.map_err(Error::from)?.ok_or(Error::NotFound(name.clone()))?;
+        let issuer = store::issuer::find(reader, id)
+            .await
+            .map_err(Error::from)?
+            .ok_or(Error::NotFound(name.clone()))?;
         let countries = store::issuer::countries(reader, id).await.map_err(Error::from)?;
         Ok(Response::new(convert::issuer::issuer(&issuer, countries)))
     }

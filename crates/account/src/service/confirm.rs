@@ -1,12 +1,7 @@
 //! Giving the mailed code back, and asking for another (R2.2).
 
 use florin_platform::{
-    Platform, audit,
-    call::Call,
-    db::Tx,
-    id::AccountId,
-    notice, outbox,
-    wire::account_name,
+    Platform, audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire::account_name,
 };
 use florin_settlement::Instant;
 

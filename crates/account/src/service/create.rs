@@ -1,12 +1,7 @@
 //! Creating an account (R2.1): everything that is wrong at once, or one account, once.
 
 use florin_platform::{
-    Platform, audit,
-    call::Call,
-    db::Tx,
-    id::AccountId,
-    notice, outbox,
-    violation::Violations,
+    Platform, audit, call::Call, db::Tx, id::AccountId, notice, outbox, violation::Violations,
     wire::account_name,
 };
 use florin_settlement::Instant;
@@ -102,7 +97,12 @@ pub(crate) async fn create_account(
 }
 
 /// A free public handle: two initials, five digits, as in `ab12345-fl`.
-async fn claim_handle(platform: &Platform, tx: &Tx, id: AccountId, profile: &Profile) -> Result<String, Error> {
+async fn claim_handle(
+    platform: &Platform,
+    tx: &Tx,
+    id: AccountId,
+    profile: &Profile,
+) -> Result<String, Error> {
     let initials = initials(profile);
     for attempt in 0..HANDLE_TRIES_MAX {
         let bytes = platform.key.derive(&format!("handle/{id}/{attempt}"));
@@ -117,11 +117,8 @@ async fn claim_handle(platform: &Platform, tx: &Tx, id: AccountId, profile: &Pro
 
 fn initials(profile: &Profile) -> String {
     let words = [&profile.given_name, &profile.family_name, &profile.organisation];
-    let mut letters: String = words
-        .iter()
-        .filter_map(|word| word.chars().find(char::is_ascii_alphabetic))
-        .take(2)
-        .collect();
+    let mut letters: String =
+        words.iter().filter_map(|word| word.chars().find(char::is_ascii_alphabetic)).take(2).collect();
     while letters.len() < 2 {
         letters.push('x');
     }

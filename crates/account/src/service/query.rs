@@ -61,6 +61,11 @@ pub async fn vat_treatment(
     Ok(treatment(place, &account.profile, false, rate))
 }
 
+/// Whether `country` is a member state of the EU: consumer law goes by it (R6.4).
+pub async fn is_in_eu(connection: &impl ConnectionTrait, country: &str) -> Result<bool, DbErr> {
+    store::issuer::is_in_eu(connection, country).await
+}
+
 /// The issuer's own rate in force at `at`: what prices show to callers nobody knows (R1.5).
 pub async fn domestic_vat_rate(
     connection: &impl ConnectionTrait,
@@ -105,7 +110,11 @@ pub(crate) async fn terms_page(
     account: &Account,
     page: &Page,
 ) -> Result<Vec<TermsStanding>, Error> {
-    let after: i64 = page.after.as_deref().map_or(Ok(0), str::parse).map_err(|error| Violations::one("page_token", error))?;
+    let after: i64 = page
+        .after
+        .as_deref()
+        .map_or(Ok(0), str::parse)
+        .map_err(|error| Violations::one("page_token", error))?;
     let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
     let standings = store::terms::standings(connection, account).await?;
     Ok(standings.into_iter().filter(|standing| standing.document.version > after).take(fetch).collect())

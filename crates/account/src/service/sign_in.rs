@@ -11,7 +11,10 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use crate::{
-    domain::{account::{Account, AccountState}, password},
+    domain::{
+        account::{Account, AccountState},
+        password,
+    },
     error::Error,
     store::{
         account::{self, Lookup},

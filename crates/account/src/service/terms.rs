@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// `issuers/{issuer}/terms/{version}`.
-pub(crate) fn document_name(document: &TermsDocument) -> String {
+pub fn document_name(document: &TermsDocument) -> String {
     format!("issuers/{}/terms/{}", document.issuer, document.version)
 }
 
@@ -40,7 +40,8 @@ pub(crate) async fn accept_terms(
             standing.accepted = Some(at);
             let name = document_name(&standing.document);
             audit::record(tx, at, call, id, &name).await?;
-            outbox::append(tx, at, id, &TermsAccepted { account: account_name(id), terms_document: name }).await?;
+            outbox::append(tx, at, id, &TermsAccepted { account: account_name(id), terms_document: name })
+                .await?;
         }
     }
     Ok(accepted)

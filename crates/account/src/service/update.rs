@@ -1,14 +1,7 @@
 //! Changing the profile: language, names, address; never the country, issuer or currency.
 
 use florin_platform::{
-    audit,
-    call::Call,
-    db::Tx,
-    etag,
-    id::AccountId,
-    mask::Mask,
-    outbox,
-    violation::Violations,
+    audit, call::Call, db::Tx, etag, id::AccountId, mask::Mask, outbox, violation::Violations,
     wire::account_name,
 };
 use florin_settlement::Instant;
@@ -35,7 +28,12 @@ pub(crate) struct Change {
 }
 
 /// Applies the change; every violation of the result at once.
-pub(crate) async fn update_account(tx: &Tx, at: Instant, call: &Call, change: Change) -> Result<Account, Error> {
+pub(crate) async fn update_account(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    change: Change,
+) -> Result<Account, Error> {
     lock::take(tx, &[change.account]).await?;
     let before = owned(tx, change.account).await?;
     let name = account_name(before.id);

@@ -160,7 +160,8 @@ pub(crate) async fn save(tx: &Tx, account: &Account) -> Result<(), DbErr> {
 
 /// Takes a directory entry; false if somebody has it.
 pub(crate) async fn claim(tx: &Tx, lookup: Lookup, value: &str, account: AccountId) -> Result<bool, DbErr> {
-    let text = "INSERT INTO account_directory (kind, value, account_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let text =
+        "INSERT INTO account_directory (kind, value, account_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     let values = [lookup.as_str().into(), value.into(), account.into()];
     Ok(tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1)
 }

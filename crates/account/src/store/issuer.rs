@@ -138,13 +138,16 @@ pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr>
         tx.execute_raw(sql(tx, &text, values)).await?;
     }
     for row in &seed.countries {
-        let text = "INSERT INTO issuer_country (country, issuer, in_eu) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let text =
+            "INSERT INTO issuer_country (country, issuer, in_eu) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         let values = [row.country.as_str().into(), row.issuer.as_str().into(), row.in_eu.into()];
         tx.execute_raw(sql(tx, text, values)).await?;
     }
     for row in &seed.vat_rates {
-        let text = "INSERT INTO vat_rate (country, effective_at, rate) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        let values = [row.country.as_str().into(), At::from(row.effective).into(), row.rate.to_string().into()];
+        let text =
+            "INSERT INTO vat_rate (country, effective_at, rate) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        let values =
+            [row.country.as_str().into(), At::from(row.effective).into(), row.rate.to_string().into()];
         tx.execute_raw(sql(tx, text, values)).await?;
     }
     for row in &seed.required_fields {

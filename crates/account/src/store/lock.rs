@@ -5,6 +5,8 @@
 //! | PostgreSQL | `UPDATE … WHERE account_id IN (…)`: row locks that also work when accounts are distributed |
 //! | SQLite | the writer is alone; the same statement keeps one path |
 
+use std::collections::HashMap;
+
 use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
@@ -41,4 +43,33 @@ pub(crate) async fn next_sequence(tx: &Tx, account: AccountId, count: u32) -> Re
         .ok_or_else(|| DbErr::RecordNotFound(format!("lock row of accounts/{account}")))?;
     let last: i64 = row.try_get_by_index(0)?;
     Ok(last - i64::from(count) + 1)
+}
+
+/// Takes movement sequence numbers of many locked accounts at once: the first of each.
+pub(crate) async fn next_sequences(
+    tx: &Tx,
+    counts: &[(AccountId, u32)],
+) -> Result<HashMap<AccountId, i64>, DbErr> {
+    let mut first = HashMap::with_capacity(counts.len());
+    for chunk in counts.chunks(BINDS_MAX / 2) {
+        let places = (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2));
+        let text = format!(
+            "UPDATE account_lock SET movement_sequence = movement_sequence + v.column2 \
+             FROM (VALUES {}) AS v WHERE account_lock.account_id = v.column1 \
+             RETURNING account_id, movement_sequence",
+            places.collect::<Vec<_>>().join(", ")
+        );
+        let values =
+            chunk.iter().flat_map(|(account, count)| [Value::from(*account), i64::from(*count).into()]);
+        for row in tx.query_all_raw(sql(tx, &text, values)).await? {
+            first.insert(row.try_get_by_index::<AccountId>(0)?, row.try_get_by_index::<i64>(1)?);
+        }
+    }
+    for (account, count) in counts {
+        let last = first
+            .get_mut(account)
+            .ok_or_else(|| DbErr::RecordNotFound(format!("lock row of accounts/{account}")))?;
+        *last += 1 - i64::from(*count);
+    }
+    Ok(first)
 }

@@ -34,12 +34,18 @@ pub(crate) async fn live(
     let text = "SELECT s.account_id, s.id FROM session_directory d \
                 JOIN session s ON s.account_id = d.account_id AND s.id = d.session_id \
                 WHERE d.token_digest = $1 AND s.revoked_at IS NULL AND s.expires_at > $2";
-    let row = connection.query_one_raw(sql(connection, text, [token_digest.into(), At::from(at).into()])).await?;
+    let row =
+        connection.query_one_raw(sql(connection, text, [token_digest.into(), At::from(at).into()])).await?;
     row.map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).transpose()
 }
 
 /// Ends a session; ending it again changes nothing.
-pub(crate) async fn revoke(tx: &Tx, account: AccountId, session: Id<Session>, at: Instant) -> Result<(), DbErr> {
+pub(crate) async fn revoke(
+    tx: &Tx,
+    account: AccountId,
+    session: Id<Session>,
+    at: Instant,
+) -> Result<(), DbErr> {
     let text = "UPDATE session SET revoked_at = $3 WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL";
     tx.execute_raw(sql(tx, text, [account.into(), session.into(), At::from(at).into()])).await.map(|_| ())
 }

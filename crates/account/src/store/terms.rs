@@ -62,8 +62,13 @@ pub(crate) async fn accept(
 ) -> Result<bool, DbErr> {
     let text = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    let values =
-        [account.into(), document.issuer.as_str().into(), document.version.into(), by.into(), At::from(at).into()];
+    let values = [
+        account.into(),
+        document.issuer.as_str().into(),
+        document.version.into(),
+        by.into(),
+        At::from(at).into(),
+    ];
     Ok(tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1)
 }
 

@@ -28,7 +28,8 @@ pub(crate) async fn failed(tx: &Tx, subject: &str, at: Instant) -> Result<(), Db
     let text = "INSERT INTO login_throttle (subject, failures) VALUES ($1, 1) \
                 ON CONFLICT (subject) DO UPDATE SET failures = login_throttle.failures + 1";
     tx.execute_raw(sql(tx, text, [subject.into()])).await?;
-    let text = "UPDATE login_throttle SET failures = 0, locked_until = $2 WHERE subject = $1 AND failures >= $3";
+    let text =
+        "UPDATE login_throttle SET failures = 0, locked_until = $2 WHERE subject = $1 AND failures >= $3";
     let until = At::from(at.plus_seconds(LOCK_SECONDS));
     tx.execute_raw(sql(tx, text, [subject.into(), until.into(), FAILURES_MAX.into()])).await?;
     Ok(())

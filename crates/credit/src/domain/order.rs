@@ -10,7 +10,7 @@ use florin_account::Treatment;
 use florin_payment::PaymentId;
 use florin_platform::{
     id::{AccountId, Id, Kind},
-    secret::ServerKey,
+    secret::{ServerKey, TOKEN_PURPOSE},
 };
 use florin_settlement::{Currency, Instant, Money, MoneyError, RoundingError, TaxCategory, TaxRate, rounding};
 
@@ -344,7 +344,7 @@ pub fn number(id: OrderId, at: Instant) -> String {
 /// What the token of an order's payment link is derived from; only its digest is stored (R6.3).
 #[must_use]
 pub fn link_purpose(account: AccountId, order: OrderId) -> String {
-    format!("payment-link/{account}/{order}")
+    format!("{TOKEN_PURPOSE}payment-link/{account}/{order}")
 }
 
 /// Makes payment links: a token derived from the order, under the public address.

@@ -1,11 +1,11 @@
 //! What goes on an invoice before anything is taken: charges, each rounded once (R1.4).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use florin_account::Treatment;
 use florin_platform::id::AccountId;
 use florin_project::{ProjectId, ResourceId};
-use florin_settlement::{Currency, Money, Period, PlanFamily, Quantity, UnitPrice};
+use florin_settlement::{Currency, Money, Period, PlanFamily, Quantity, TaxCategory, TaxRate, UnitPrice};
 
 use super::invoice::Occasion;
 
@@ -18,18 +18,38 @@ pub struct Charge {
     pub description: String,
     /// When it was used; for bought credit the instant of the payment.
     pub period: Period,
-    /// How many units.
+    /// How many units; of a pro-rated month the days charged (R5.3).
     pub quantity: Quantity,
+    /// 1; of a pro-rated month its days.
+    pub divisor: NonZeroU32,
     /// What one unit is.
     pub unit: String,
     /// The price of one.
     pub unit_price: UnitPrice,
-    /// Quantity × price, rounded once.
+    /// Quantity × price / divisor, rounded once (R1.4).
     pub net: Money,
     /// How VAT treats it, on the last day of its period (R8.4).
-    pub treatment: Treatment,
+    pub tax: LineTax,
     /// Whether it belongs to a month already invoiced (R5.5).
     pub late: bool,
+}
+
+/// How VAT treats a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineTax {
+    /// The category.
+    pub category: TaxCategory,
+    /// The rate in percent; zero outside the standard category.
+    pub rate: TaxRate,
+    /// What the document has to say about it; empty when nothing.
+    pub mention: String,
+}
+
+impl From<Treatment> for LineTax {
+    fn from(treatment: Treatment) -> Self {
+        let mention = treatment.mention.unwrap_or_default().to_owned();
+        Self { category: treatment.category, rate: treatment.rate, mention }
+    }
 }
 
 /// What is charged for.

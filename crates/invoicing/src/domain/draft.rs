@@ -163,8 +163,8 @@ pub(crate) fn due_line(number: u32, charge: &Charge) -> DueLine {
     DueLine {
         key: LineKey::from_u32(number),
         family: charge.subject.family(),
-        tax_category: charge.treatment.category,
-        tax_rate: charge.treatment.rate,
+        tax_category: charge.tax.category,
+        tax_rate: charge.tax.rate,
         plan: charge.subject.plan().to_owned(),
         resource: charge.subject.resource(),
         period: charge.period,
@@ -180,16 +180,14 @@ fn debits(plan: &Plan) -> Vec<Debit> {
 fn tax_lines(plan: &Plan, lines: &[Charge]) -> Result<Vec<TaxLine>, RoundingError> {
     let mut taxed = Vec::new();
     for base in plan.tax_bases() {
-        let same = |line: &&Charge| {
-            line.treatment.category == base.tax_category && line.treatment.rate == base.tax_rate
-        };
-        let mention = lines.iter().find(same).and_then(|line| line.treatment.mention).unwrap_or_default();
+        let same = |line: &&Charge| line.tax.category == base.tax_category && line.tax.rate == base.tax_rate;
+        let mention = lines.iter().find(same).map(|line| line.tax.mention.clone()).unwrap_or_default();
         taxed.push(TaxLine {
             category: base.tax_category,
             rate: base.tax_rate,
             base: base.base,
             tax: rounding::tax(base.base, base.tax_rate)?,
-            mention: mention.to_owned(),
+            mention,
         });
     }
     Ok(taxed)

@@ -3,7 +3,7 @@
 //! Always holds: net total = credit applied + net after credit; amount incl. tax = net after credit +
 //! tax. State and payments are not here: see [`super::standing`].
 
-use florin_credit::CreditOrderId;
+use florin_credit::OrderId;
 use florin_platform::id::{AccountId, Id, Kind};
 use florin_project::ProjectId;
 use florin_settlement::{Currency, FundingKind, Instant, Money, Month, TaxCategory, TaxRate};
@@ -25,7 +25,7 @@ pub enum Occasion {
     /// A project's usage of a month.
     Monthly(Month),
     /// A credit order that was paid.
-    Purchase(CreditOrderId),
+    Purchase(OrderId),
 }
 
 /// The kinds of invoice, without their data: to filter by.

@@ -313,6 +313,12 @@ impl PaymentMethod {
         (over && self.state == MethodState::Valid).then(|| self.moved(MethodState::Expired, at))
     }
 
+    /// The method after it became the default, or no longer is.
+    #[must_use]
+    pub fn touched(self, at: Instant) -> Self {
+        Self { version: self.version + 1, updated: at, ..self }
+    }
+
     fn moved(self, state: MethodState, at: Instant) -> Self {
         let changed = self.state.as_str() != state.as_str();
         let (version, updated) = if changed { (self.version + 1, at) } else { (self.version, self.updated) };

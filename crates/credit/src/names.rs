@@ -1,0 +1,64 @@
+//! Resource names of this slice.
+
+use florin_platform::{
+    id::AccountId,
+    wire::{account_name, child_name, grandchild_name, parse_child, top_name},
+};
+
+use crate::domain::{
+    campaign::CampaignId,
+    grant::GrantId,
+    lot::{CreditId, CreditLot},
+    order::OrderId,
+    project_ref::ProjectId,
+};
+
+/// `accounts/{account}/projects/{project}`.
+#[must_use]
+pub fn project_name(account: AccountId, project: ProjectId) -> String {
+    child_name(account, "projects", project)
+}
+
+/// `accounts/{account}/creditOrders/{credit_order}`.
+#[must_use]
+pub fn order_name(account: AccountId, order: OrderId) -> String {
+    child_name(account, "creditOrders", order)
+}
+
+/// Reads the name of a credit order; `None` for the name of anything else.
+#[must_use]
+pub fn parse_order(name: &str) -> Option<(AccountId, OrderId)> {
+    parse_child("creditOrders", name).ok()
+}
+
+/// `accounts/{account}/projects/{project}/credits/{credit}`, or `accounts/{account}/credits/{credit}`.
+#[must_use]
+pub fn credit_name(account: AccountId, project: Option<ProjectId>, credit: CreditId) -> String {
+    match project {
+        Some(project) => grandchild_name(account, "projects", project, "credits", credit),
+        None => child_name(account, "credits", credit),
+    }
+}
+
+/// The name of `lot`.
+#[must_use]
+pub fn lot_name(lot: &CreditLot) -> String {
+    credit_name(lot.account, lot.project, lot.id)
+}
+
+/// `accounts/{account}/grants/{grant}`.
+#[must_use]
+pub fn grant_name(account: AccountId, grant: GrantId) -> String {
+    child_name(account, "grants", grant)
+}
+
+/// `campaigns/{campaign}`.
+#[must_use]
+pub fn campaign_name(campaign: CampaignId) -> String {
+    top_name("campaigns", campaign)
+}
+
+/// The name of the collection's owner, for refusals.
+pub(crate) fn owner_name(account: AccountId, project: Option<ProjectId>) -> String {
+    project.map_or_else(|| account_name(account), |project| project_name(account, project))
+}

@@ -1,0 +1,243 @@
+//! Rows of credit lots. Inserted once; afterwards only `remaining` may fall, and the database sees to it.
+
+use std::collections::HashMap;
+
+use florin_platform::{
+    column::{At, Code, CorruptRow, Minor},
+    db::{BINDS_MAX, Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::{LotKind, Money, Restriction};
+use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
+
+use super::places;
+use crate::domain::{
+    grant::GrantId,
+    lot::{CreditId, CreditLot, Origin},
+    order::OrderId,
+    project_ref::ProjectId,
+    redemption::RedemptionId,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "credit_lot")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    account_id: AccountId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: CreditId,
+    project_id: Option<ProjectId>,
+    kind: String,
+    currency: Code,
+    initial: Minor,
+    remaining: Minor,
+    issued_at: At,
+    expires_at: Option<At>,
+    restriction: String,
+    origin: String,
+    origin_reference: String,
+    masked_code: Option<String>,
+    description: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+const TABLE: &str = "credit_lot";
+
+impl TryFrom<Model> for CreditLot {
+    type Error = CorruptRow;
+
+    fn try_from(row: Model) -> Result<Self, CorruptRow> {
+        let currency = row.currency.0;
+        let reference = row.origin_reference;
+        let origin = match (row.origin.as_str(), row.masked_code) {
+            ("CREDIT_ORDER", None) => {
+                Origin::CreditOrder(OrderId::parse(&reference).map_err(CorruptRow::of(TABLE))?)
+            }
+            ("VOUCHER_CODE", Some(masked)) => Origin::VoucherCode {
+                redemption: RedemptionId::parse(&reference).map_err(CorruptRow::of(TABLE))?,
+                masked,
+            },
+            ("GRANT", None) => Origin::Grant(GrantId::parse(&reference).map_err(CorruptRow::of(TABLE))?),
+            ("EARNING", None) => Origin::Earning { invoice: reference },
+            (_, _) => return Err(CorruptRow::new(TABLE, "unknown origin")),
+        };
+        Ok(Self {
+            id: row.id,
+            account: row.account_id,
+            project: row.project_id,
+            kind: LotKind::parse(&row.kind).map_err(CorruptRow::of(TABLE))?,
+            initial: row.initial.money(currency),
+            remaining: row.remaining.money(currency),
+            issued: row.issued_at.into(),
+            expires: row.expires_at.map(Into::into),
+            restriction: Restriction::parse(&row.restriction).map_err(CorruptRow::of(TABLE))?,
+            origin,
+            description: row.description,
+        })
+    }
+}
+
+fn active(lot: &CreditLot) -> ActiveModel {
+    let (origin, reference, masked) = match &lot.origin {
+        Origin::CreditOrder(order) => ("CREDIT_ORDER", order.to_string(), None),
+        Origin::VoucherCode { redemption, masked } => {
+            ("VOUCHER_CODE", redemption.to_string(), Some(masked.clone()))
+        }
+        Origin::Grant(grant) => ("GRANT", grant.to_string(), None),
+        Origin::Earning { invoice } => ("EARNING", invoice.clone(), None),
+    };
+    ActiveModel {
+        account_id: Set(lot.account),
+        id: Set(lot.id),
+        project_id: Set(lot.project),
+        kind: Set(lot.kind.as_str().to_owned()),
+        currency: Set(Code(lot.initial.currency())),
+        initial: Set(lot.initial.into()),
+        remaining: Set(lot.remaining.into()),
+        issued_at: Set(lot.issued.into()),
+        expires_at: Set(lot.expires.map(Into::into)),
+        restriction: Set(lot.restriction.as_text()),
+        origin: Set(origin.to_owned()),
+        origin_reference: Set(reference),
+        masked_code: Set(masked),
+        description: Set(lot.description.clone()),
+    }
+}
+
+pub(crate) async fn insert(tx: &Tx, lot: &CreditLot) -> Result<(), DbErr> {
+    Entity::insert(active(lot)).exec_without_returning(tx).await.map(|_| ())
+}
+
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: CreditId,
+) -> Result<Option<CreditLot>, DbErr> {
+    let row = Entity::find_by_id((account, id)).one(connection).await?;
+    Ok(row.map(CreditLot::try_from).transpose()?)
+}
+
+/// The lots with these keys, in one query per [`BINDS_MAX`].
+pub(crate) async fn find_many(
+    connection: &impl ConnectionTrait,
+    keys: &[(AccountId, CreditId)],
+) -> Result<HashMap<CreditId, CreditLot>, DbErr> {
+    let mut found = HashMap::with_capacity(keys.len());
+    for chunk in keys.chunks(BINDS_MAX / 2) {
+        let accounts = chunk.iter().map(|(account, _)| *account);
+        let ids = chunk.iter().map(|(_, id)| *id);
+        let rows = Entity::find()
+            .filter(Column::AccountId.is_in(accounts))
+            .filter(Column::Id.is_in(ids))
+            .all(connection)
+            .await?;
+        for row in rows {
+            let lot = CreditLot::try_from(row)?;
+            found.insert(lot.id, lot);
+        }
+    }
+    Ok(found)
+}
+
+/// Whose lots are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of the whole account.
+    AccountWide,
+    /// Those of the whole account, and those of one project.
+    AccountWideAnd(ProjectId),
+    /// Those of one project.
+    Project(ProjectId),
+    /// All of the account, its projects' included.
+    Everything,
+}
+
+/// An account's lots of which something is left, in the order they were issued.
+pub(crate) async fn with_value(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    scope: Scope,
+) -> Result<Vec<CreditLot>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Remaining.gt(Minor(0)))
+        .order_by_asc(Column::Id);
+    let rows = scoped(query, scope).all(connection).await?;
+    Ok(rows.into_iter().map(CreditLot::try_from).collect::<Result<_, _>>()?)
+}
+
+/// All lots of many accounts of which something is left, by account and id.
+pub(crate) async fn with_value_of(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<Vec<CreditLot>, DbErr> {
+    let mut lots = Vec::new();
+    for chunk in accounts.chunks(BINDS_MAX) {
+        let rows = Entity::find()
+            .filter(Column::AccountId.is_in(chunk.iter().copied()))
+            .filter(Column::Remaining.gt(Minor(0)))
+            .order_by_asc(Column::AccountId)
+            .order_by_asc(Column::Id)
+            .all(connection)
+            .await?;
+        for row in rows {
+            lots.push(CreditLot::try_from(row)?);
+        }
+    }
+    Ok(lots)
+}
+
+/// Takes each amount from its lot, in few statements. Says whether every lot had as much.
+pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> Result<bool, DbErr> {
+    for chunk in amounts.chunks(BINDS_MAX / 3) {
+        let text = format!(
+            "UPDATE credit_lot SET remaining = remaining - v.column3 FROM (VALUES {}) AS v \
+             WHERE credit_lot.account_id = v.column1 AND credit_lot.id = v.column2 \
+             AND credit_lot.remaining >= v.column3",
+            places(chunk.len(), 3)
+        );
+        let values = chunk
+            .iter()
+            .flat_map(|(account, lot, amount)| -> [Value; 3] { [(*account).into(), (*lot).into(), amount.minor().into()] });
+        let taken = tx.execute_raw(sql(tx, &text, values)).await?.rows_affected();
+        if usize::try_from(taken) != Ok(chunk.len()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// One page of lots, spent ones included, in the order they were issued.
+pub(crate) async fn page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    scope: Scope,
+    kinds: &[LotKind],
+    after: Option<CreditId>,
+    fetch: u64,
+) -> Result<Vec<CreditLot>, DbErr> {
+    let query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    let mut query = scoped(query, scope);
+    if !kinds.is_empty() {
+        query = query.filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())));
+    }
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let rows = query.all(connection).await?;
+    Ok(rows.into_iter().map(CreditLot::try_from).collect::<Result<_, _>>()?)
+}
+
+fn scoped(query: Select<Entity>, scope: Scope) -> Select<Entity> {
+    match scope {
+        Scope::AccountWide => query.filter(Column::ProjectId.is_null()),
+        Scope::AccountWideAnd(project) => {
+            query.filter(Column::ProjectId.is_null().or(Column::ProjectId.eq(project)))
+        }
+        Scope::Project(project) => query.filter(Column::ProjectId.eq(project)),
+        Scope::Everything => query,
+    }
+}

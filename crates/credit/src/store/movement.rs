@@ -1,0 +1,198 @@
+//! Rows of movements: appended, never changed. Also what they add up to.
+
+use florin_platform::{
+    column::{At, Code, CorruptRow, Minor},
+    db::{BINDS_MAX, Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::{Instant, LotKind, Money};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
+
+use super::{lot, lot::Scope, places};
+use crate::domain::{
+    lot::{CreditId, CreditLot, LotStanding, LotState},
+    movement::{Movement, MovementKind},
+};
+
+const TABLE: &str = "credit_movement";
+const COLUMNS: &str = "account_id, sequence, lot_id, lot_kind, kind, currency, amount, remaining_after, \
+                       debit_ledger, credit_ledger, effective_at, recorded_at, reference";
+const COLUMN_COUNT: usize = 13;
+
+#[derive(Debug, FromQueryResult)]
+struct Row {
+    account_id: AccountId,
+    sequence: i64,
+    lot_id: CreditId,
+    lot_kind: String,
+    kind: String,
+    currency: Code,
+    amount: Minor,
+    remaining_after: Minor,
+    effective_at: At,
+    recorded_at: At,
+    reference: String,
+}
+
+impl TryFrom<Row> for Movement {
+    type Error = CorruptRow;
+
+    fn try_from(row: Row) -> Result<Self, CorruptRow> {
+        let currency = row.currency.0;
+        Ok(Self {
+            account: row.account_id,
+            sequence: row.sequence,
+            lot: row.lot_id,
+            lot_kind: LotKind::parse(&row.lot_kind).map_err(CorruptRow::of(TABLE))?,
+            kind: MovementKind::parse(&row.kind).map_err(CorruptRow::of(TABLE))?,
+            amount: row.amount.money(currency),
+            remaining_after: row.remaining_after.money(currency),
+            effective: row.effective_at.into(),
+            recorded: row.recorded_at.into(),
+            reference: row.reference,
+        })
+    }
+}
+
+fn values(movement: &Movement) -> [Value; COLUMN_COUNT] {
+    let entry = movement.kind.ledger_accounts(movement.lot_kind);
+    [
+        movement.account.into(),
+        movement.sequence.into(),
+        movement.lot.into(),
+        movement.lot_kind.as_str().into(),
+        movement.kind.as_str().into(),
+        Code(movement.amount.currency()).into(),
+        movement.amount.minor().into(),
+        movement.remaining_after.minor().into(),
+        entry.debit.into(),
+        entry.credit.into(),
+        At::from(movement.effective).into(),
+        At::from(movement.recorded).into(),
+        movement.reference.as_str().into(),
+    ]
+}
+
+/// Appends movements, many in one statement.
+pub(crate) async fn insert(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr> {
+    for chunk in movements.chunks(BINDS_MAX / COLUMN_COUNT) {
+        let text = format!("INSERT INTO credit_movement ({COLUMNS}) VALUES {}", places(chunk.len(), COLUMN_COUNT));
+        tx.execute_raw(sql(tx, &text, chunk.iter().flat_map(values))).await?;
+    }
+    Ok(())
+}
+
+/// A lot's movements in recording order, after sequence `after`.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lot: CreditId,
+    after: i64,
+    fetch: u64,
+) -> Result<Vec<Movement>, DbErr> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM credit_movement WHERE account_id = $1 AND lot_id = $2 AND sequence > $3 \
+         ORDER BY sequence LIMIT {fetch}"
+    );
+    let rows = connection.query_all_raw(sql(connection, &text, [account.into(), lot.into(), after.into()])).await?;
+    rows.iter().map(|row| Ok(Movement::try_from(Row::from_query_result(row, "")?)?)).collect()
+}
+
+/// What a lot's movements of one kind add up to, and the place of the last of them.
+#[derive(Debug, FromQueryResult)]
+struct Sum {
+    lot_id: CreditId,
+    kind: String,
+    total: i64,
+    last: i64,
+}
+
+/// The standing of each lot, in the order given.
+pub(crate) async fn standings(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lots: Vec<CreditLot>,
+) -> Result<Vec<LotStanding>, DbErr> {
+    let mut standings: Vec<_> = lots.into_iter().map(untouched).collect();
+    for chunk in standings.chunks_mut(BINDS_MAX - 1) {
+        let wanted = (2..chunk.len() + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "SELECT lot_id, kind, CAST(COALESCE(SUM(amount), 0) AS bigint) AS total, MAX(sequence) AS last \
+             FROM credit_movement WHERE account_id = $1 AND lot_id IN ({wanted}) \
+             GROUP BY lot_id, kind ORDER BY MAX(sequence)"
+        );
+        let ids = chunk.iter().map(|standing| Value::from(standing.lot.id));
+        let values = std::iter::once(Value::from(account)).chain(ids);
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let sum = Sum::from_query_result(&row, "")?;
+            if let Some(standing) = chunk.iter_mut().find(|standing| standing.lot.id == sum.lot_id) {
+                add(standing, &sum)?;
+            }
+        }
+    }
+    Ok(standings)
+}
+
+fn untouched(lot: CreditLot) -> LotStanding {
+    let zero = Money::zero(lot.initial.currency());
+    LotStanding { lot, used: zero, lapsed: zero, revoked: zero, last: MovementKind::Issued }
+}
+
+/// Sums come in the order of their last movement, so the last one names the newest kind.
+fn add(standing: &mut LotStanding, sum: &Sum) -> Result<(), CorruptRow> {
+    let kind = MovementKind::parse(&sum.kind).map_err(CorruptRow::of(TABLE))?;
+    let total = Money::new(sum.total, standing.lot.initial.currency());
+    let place = match kind {
+        MovementKind::Issued => None,
+        MovementKind::Debited => Some(&mut standing.used),
+        MovementKind::Expired | MovementKind::Forfeited => Some(&mut standing.lapsed),
+        MovementKind::Disputed | MovementKind::Clawback => Some(&mut standing.revoked),
+    };
+    if let Some(place) = place {
+        *place = place.checked_add(total).map_err(CorruptRow::of(TABLE))?;
+    }
+    debug_assert!(sum.last > 0, "sequences start at 1");
+    standing.last = kind;
+    Ok(())
+}
+
+/// Which lots are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Whose.
+    pub(crate) scope: Scope,
+    /// Only of these kinds; all when empty.
+    pub(crate) kinds: Vec<LotKind>,
+    /// Only in these states; all when empty.
+    pub(crate) states: Vec<LotState>,
+}
+
+/// Lots in the order they were issued, with their standings. States are those of `at`.
+pub(crate) async fn list_lots(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    filter: &Filter,
+    at: Instant,
+    after: Option<CreditId>,
+    fetch: u64,
+) -> Result<Vec<LotStanding>, DbErr> {
+    let mut found = Vec::new();
+    let mut after = after;
+    // A state is what movements say, not a column: read on until the page is full or nothing is left.
+    loop {
+        let lots = lot::page(connection, account, filter.scope, &filter.kinds, after, fetch).await?;
+        let read = lots.len();
+        after = lots.last().map(|lot| lot.id);
+        for standing in standings(connection, account, lots).await? {
+            if filter.states.is_empty() || filter.states.contains(&standing.state_at(at)) {
+                found.push(standing);
+            }
+        }
+        let is_full = u64::try_from(found.len()).is_ok_and(|found| found >= fetch);
+        let is_last = u64::try_from(read).is_ok_and(|read| read < fetch);
+        if is_full || is_last {
+            found.truncate(usize::try_from(fetch).unwrap_or(usize::MAX));
+            return Ok(found);
+        }
+    }
+}

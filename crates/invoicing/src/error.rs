@@ -1,0 +1,138 @@
+//! What can go wrong with invoices and billing runs, in the domain's words, and what the caller is told.
+
+use florin_api::error::v1::ErrorReason;
+use florin_platform::{
+    db::is_contention,
+    idempotency::RequestIdReused,
+    refusal::Refusal,
+    violation::Violations,
+};
+use florin_settlement::{Instant, RoundingError};
+use sea_orm::DbErr;
+use tonic::Status;
+
+use crate::domain::{draft::DraftError, record::ProofError};
+
+/// A refusal by, or a failure of, the invoicing slice.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that cannot be accepted.
+    #[error("invalid request")]
+    Invalid(#[from] Violations),
+    /// Missing, or someone else's.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The month cannot be billed yet (R7.3).
+    #[error("the month can be billed from {settlement} on")]
+    PeriodNotOver {
+        /// Its settlement instant.
+        settlement: Instant,
+    },
+    /// The issuer's run of another month is not finished.
+    #[error("{run} is not finished")]
+    RunInProgress {
+        /// Its resource name.
+        run: String,
+    },
+    /// The same request id with another body.
+    #[error(transparent)]
+    RequestIdReused(#[from] RequestIdReused),
+    /// The charges make no invoice.
+    #[error("the charges make no invoice")]
+    Draft(#[from] DraftError),
+    /// A stored settlement is not what the law gives (R7.8).
+    #[error("a stored settlement is not what the law gives")]
+    Proof(#[from] ProofError),
+    /// An amount out of range.
+    #[error("an amount is out of range")]
+    Rounding(#[from] RoundingError),
+    /// Another runner moved the run on; this transaction is undone.
+    #[error("another runner has moved the billing run on")]
+    Overtaken,
+    /// A payment for something this slice does not know.
+    #[error("a payment for {0}, which is no invoice and no order")]
+    UnknownReference(String),
+    /// Rating failed.
+    #[error("usage could not be rated")]
+    Project(#[from] florin_project::Error),
+    /// Credit failed.
+    #[error("credit could not be debited or issued")]
+    Credit(#[from] florin_credit::Error),
+    /// Payment failed.
+    #[error("a payment could not be begun")]
+    Payment(#[from] florin_payment::Error),
+    /// The database failed.
+    #[error("database")]
+    Database(#[from] DbErr),
+}
+
+impl Error {
+    /// Whether the cause passes by itself or ails the whole database: such a failure stops a run, which
+    /// is resumed; any other sets the project aside (R8.7).
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Overtaken => true,
+            Self::Database(error)
+            | Self::Payment(florin_payment::Error::Database(error))
+            | Self::Credit(florin_credit::Error::Database(error))
+            | Self::Project(florin_project::Error::Database(error)) => {
+                is_contention(error) || matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+            }
+            Self::Invalid(_)
+            | Self::NotFound(_)
+            | Self::PeriodNotOver { .. }
+            | Self::RunInProgress { .. }
+            | Self::RequestIdReused(_)
+            | Self::Draft(_)
+            | Self::Proof(_)
+            | Self::Rounding(_)
+            | Self::UnknownReference(_)
+            | Self::Project(_)
+            | Self::Credit(_)
+            | Self::Payment(_) => false,
+        }
+    }
+
+    /// The whole chain of causes in one line, for operators.
+    pub(crate) fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let refusal = match error {
+            Error::Invalid(violations) => Refusal::invalid(violations),
+            Error::NotFound(name) => Refusal::not_found(&name),
+            Error::PeriodNotOver { settlement } => {
+                Refusal::failed_precondition(ErrorReason::PeriodNotOver, text).with("settlement_time", settlement)
+            }
+            Error::RunInProgress { run } => {
+                Refusal::failed_precondition(ErrorReason::RunInProgress, text).with("billing_run", run)
+            }
+            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::Project(error) => return error.into(),
+            Error::Credit(error) => return error.into(),
+            Error::Payment(error) => return error.into(),
+            Error::Database(error) => Refusal::database(&error),
+            Error::Overtaken => Refusal::overloaded(),
+            error @ (Error::Draft(_) | Error::Proof(_) | Error::Rounding(_) | Error::UnknownReference(_)) => {
+                Refusal::internal(&error)
+            }
+        };
+        refusal.into()
+    }
+}

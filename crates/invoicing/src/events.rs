@@ -1,0 +1,5 @@
+//! The facts others may consume: ids and amounts only (R10.2).
+
+pub(crate) use florin_api::event::v1::{
+    BillingRunCompleted, BillingRunStarted, DebtClosed, DebtOpened, InvoiceIssued, InvoicePaid,
+};

@@ -1,0 +1,13 @@
+//! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
+
+pub(crate) mod collect;
+pub(crate) mod estimate;
+pub(crate) mod issue;
+pub(crate) mod monthly;
+pub(crate) mod outcomes;
+pub(crate) mod ports;
+pub(crate) mod purchase;
+pub(crate) mod query;
+pub(crate) mod run;
+pub(crate) mod schedule;
+pub(crate) mod settle;

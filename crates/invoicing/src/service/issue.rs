@@ -1,0 +1,217 @@
+//! Issuing: from drafts to invoices, in one transaction, set by set.
+//!
+//! | taken | in which order | why |
+//! |---|---|---|
+//! | the accounts' lock rows | before anything is read, by the caller | two settlements of an account never overlap (R7.7) |
+//! | lots | [`florin_credit::lots::debit`], with the plans | only a plan debits a lot (R7.6) |
+//! | payments | begun here, driven after the commit | no network inside a transaction |
+//! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
+//!
+//! Exactly once: an invoice per project and month, and one per order, is also a unique key.
+
+use std::collections::BTreeMap;
+
+use florin_account::{Account, Issuer};
+use florin_payment::{Initiator, Means, NewPayment, PaymentId, payment_name};
+use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire::{child_name, money}};
+use florin_settlement::Instant;
+
+use crate::{
+    domain::{
+        billing_run::BillingRunId,
+        draft::InvoiceDraft,
+        invoice::{Content, InvoiceId, InvoiceKind, invoice_name},
+        number::{Numbered, Series},
+        standing::{Debt, DebtId, Standing},
+    },
+    error::Error,
+    events::{DebtOpened, InvoiceIssued, InvoicePaid},
+    notices,
+    store::{self, invoice::NewInvoice},
+};
+
+/// How what remains is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collection {
+    /// From the account's default method (R9.1).
+    DefaultMethod,
+    /// It was, by this payment.
+    PaidBy(PaymentId),
+}
+
+/// Drafts to issue together.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    /// Whose series numbers them.
+    pub(crate) issuer: &'a Issuer,
+    /// Which of its series.
+    pub(crate) kind: InvoiceKind,
+    /// The run they belong to, if they do.
+    pub(crate) run: Option<BillingRunId>,
+    /// Their accounts, locked.
+    pub(crate) accounts: &'a BTreeMap<AccountId, Account>,
+    /// In the order of their numbers; each with something due.
+    pub(crate) drafts: &'a [InvoiceDraft],
+    /// How what remains is paid.
+    pub(crate) collection: Collection,
+}
+
+/// An invoice that was issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Issued {
+    pub(crate) account: AccountId,
+    pub(crate) id: InvoiceId,
+    /// The payment to drive once the transaction is committed.
+    pub(crate) to_drive: Option<PaymentId>,
+}
+
+struct Ready<'a> {
+    id: InvoiceId,
+    name: String,
+    draft: &'a InvoiceDraft,
+    standing: Standing,
+}
+
+impl Ready<'_> {
+    fn content(&self) -> &Content {
+        &self.draft.content
+    }
+
+    fn owner(&self) -> AccountId {
+        self.draft.content.account
+    }
+}
+
+/// Issues the drafts of `batch` at `at`: lots debited, payments begun, everything written.
+pub(crate) async fn issue(tx: &Tx, at: Instant, call: &Call, batch: &Batch<'_>) -> Result<Vec<Issued>, Error> {
+    let ready = collected(tx, at, batch).await?;
+    let debits = ready.iter().map(|ready| (ready.owner(), ready.name.clone(), ready.draft.plan.clone()));
+    florin_credit::lots::debit(tx, at, &debits.collect::<Vec<_>>()).await?;
+    let parts = ready.iter().map(|ready| (ready.id, ready.draft)).collect::<Vec<_>>();
+    store::document::insert_parts(tx, &parts).await?;
+    let standings = ready.iter().map(|ready| (ready.owner(), ready.id, ready.standing)).collect::<Vec<_>>();
+    store::standing::insert(tx, at, &standings).await?;
+    store::debt::open(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
+    for ready in &ready {
+        audit::record(tx, at, call, ready.owner(), &ready.name).await?;
+    }
+    number(tx, at, batch, &ready).await?;
+    Ok(ready.iter().map(|ready| issued(ready, batch.collection)).collect())
+}
+
+fn issued(ready: &Ready<'_>, collection: Collection) -> Issued {
+    let to_drive = match collection {
+        Collection::DefaultMethod => ready.standing.payment(),
+        Collection::PaidBy(_) => None,
+    };
+    Issued { account: ready.owner(), id: ready.id, to_drive }
+}
+
+/// Begins the payments and decides where each invoice stands.
+async fn collected<'a>(tx: &Tx, at: Instant, batch: &'a Batch<'a>) -> Result<Vec<Ready<'a>>, Error> {
+    let owners = batch.accounts.keys().copied().collect::<Vec<_>>();
+    let methods = florin_payment::default_methods(tx, &owners).await?;
+    let methods: BTreeMap<AccountId, _> = methods.into_iter().map(|method| (method.account, method.id)).collect();
+    let mut ready = Vec::with_capacity(batch.drafts.len());
+    for draft in batch.drafts {
+        let content = &draft.content;
+        let id = InvoiceId::generate(at);
+        let name = invoice_name(content.account, id);
+        let amount = content.totals.amount_incl_tax;
+        let standing = match (batch.collection, methods.get(&content.account)) {
+            (Collection::PaidBy(payment), _) => Standing::Paid { payment: Some(payment), at },
+            (Collection::DefaultMethod, Some(method)) if amount.is_positive() => {
+                let new = NewPayment {
+                    amount,
+                    reference: name.clone(),
+                    means: Means::Method(*method),
+                    initiator: Initiator::Merchant,
+                };
+                Standing::first(amount, begin(tx, at, content.account, new).await?, at)
+            }
+            (Collection::DefaultMethod, Some(_) | None) => Standing::first(amount, None, at),
+        };
+        ready.push(Ready { id, name, draft, standing });
+    }
+    Ok(ready)
+}
+
+/// Begins a payment; none if the method may not pay: then the invoice is a debt (R9.1).
+async fn begin(tx: &Tx, at: Instant, account: AccountId, new: NewPayment) -> Result<Option<PaymentId>, Error> {
+    use florin_payment::Error as Refused;
+    match florin_payment::begin(tx, at, account, new).await {
+        Ok(payment) => Ok(Some(payment)),
+        Err(Refused::FirstPaymentNeedsCard | Refused::MethodNotValid { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn debt(ready: &Ready<'_>, at: Instant) -> Option<(AccountId, Debt)> {
+    match ready.standing {
+        Standing::Overdue { .. } => {
+            let amount = ready.content().totals.amount_incl_tax;
+            Some((ready.owner(), Debt { id: DebtId::generate(at), invoice: ready.id, amount, opened: at }))
+        }
+        Standing::Issued | Standing::Collecting { .. } | Standing::Paid { .. } | Standing::WrittenOff => None,
+    }
+}
+
+/// Takes the numbers and writes what carries them: the invoices, their events and notices.
+async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) -> Result<(), Error> {
+    if ready.is_empty() {
+        return Ok(());
+    }
+    let count = i64::try_from(ready.len()).unwrap_or(i64::MAX);
+    let series = Series::of(&batch.issuer.series_prefix, batch.kind);
+    let block = store::number::take(tx, &batch.issuer.id, series, count, at).await?;
+    let mut invoices = Vec::with_capacity(ready.len());
+    let mut numbered = Vec::with_capacity(ready.len());
+    for (ready, number) in ready.iter().zip(block.numbers()) {
+        invoices.push(NewInvoice {
+            id: ready.id,
+            number: number.text(),
+            issued: block.issued,
+            run: batch.run,
+            content: ready.content(),
+        });
+        numbered.push(Numbered { number, account: ready.owner(), invoice: ready.id });
+    }
+    store::invoice::insert(tx, &invoices).await?;
+    store::number::assign(tx, &numbered).await?;
+    for (ready, invoice) in ready.iter().zip(&invoices) {
+        tell(tx, at, batch, ready, &invoice.number).await?;
+    }
+    Ok(())
+}
+
+async fn tell(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &Ready<'_>, number: &str) -> Result<(), Error> {
+    let (owner, content) = (ready.owner(), ready.content());
+    let totals = content.totals;
+    let payment = ready.standing.payment().map(|payment| payment_name(owner, payment)).unwrap_or_default();
+    let fact = InvoiceIssued {
+        invoice: ready.name.clone(),
+        number: number.to_owned(),
+        project: child_name(owner, "projects", content.project),
+        net_total: Some(money(totals.net_total)),
+        credit_applied: Some(money(totals.credit_applied)),
+        tax_total: Some(money(totals.tax_total)),
+        amount_incl_tax: Some(money(totals.amount_incl_tax)),
+    };
+    outbox::append(tx, at, owner, &fact).await?;
+    let amount_incl_tax = Some(money(totals.amount_incl_tax));
+    match ready.standing {
+        Standing::Paid { .. } => {
+            let fact = InvoicePaid { invoice: ready.name.clone(), amount_incl_tax, payment };
+            outbox::append(tx, at, owner, &fact).await?;
+        }
+        Standing::Overdue { .. } => {
+            let fact = DebtOpened { invoice: ready.name.clone(), amount_incl_tax, payment };
+            outbox::append(tx, at, owner, &fact).await?;
+        }
+        Standing::Issued | Standing::Collecting { .. } | Standing::WrittenOff => {}
+    }
+    if let Some(account) = batch.accounts.get(&owner) {
+        notice::raise(tx, at, owner, &notices::issued(account, number, content, ready.standing)).await?;
+    }
+    Ok(())
+}

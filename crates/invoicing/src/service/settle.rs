@@ -1,0 +1,149 @@
+//! From projects to drafts: the one way, for estimates and for the real thing (R8.5).
+//!
+//! Reads the whole set with a handful of queries (accounts, usage, lots, one treatment per country and
+//! day), then decides in memory. Writes nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use florin_account::Account;
+use florin_platform::id::AccountId;
+use florin_project::{BillableProject, ProjectId, RatedLine};
+use florin_settlement::{Instant, Lot, Month};
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::{
+    domain::{
+        charge::{Bill, Charge, LineTax, Subject, Usage},
+        draft::{DraftError, InvoiceDraft, settle_in_order},
+        invoice::Occasion,
+    },
+    error::Error,
+};
+
+/// What became of the projects of a set.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// Their accounts.
+    pub(crate) accounts: BTreeMap<AccountId, Account>,
+    /// In the order the projects were given.
+    pub(crate) drafts: Vec<(BillableProject, Result<InvoiceDraft, DraftError>)>,
+}
+
+/// Drafts the invoices of `month` of `projects`, settled at `at` with usage up to `at`. The projects of
+/// an account stand together and in settlement order, and are all there: what one takes from a shared
+/// lot the next does not find (R7.7).
+pub(crate) async fn settle(
+    connection: &impl ConnectionTrait,
+    month: Month,
+    at: Instant,
+    projects: &[BillableProject],
+) -> Result<Settled, Error> {
+    let mut ids = projects.iter().map(|project| project.account).collect::<Vec<_>>();
+    ids.dedup();
+    let accounts: BTreeMap<_, _> = florin_account::find_many(connection, &ids)
+        .await?
+        .into_iter()
+        .map(|account| (account.id, account))
+        .collect();
+    let keys = projects.iter().map(|project| (project.account, project.project)).collect::<Vec<_>>();
+    let lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
+    let mut lots = lots_by_account(connection, &ids).await?;
+    let mut charges = charges_by_project(connection, &accounts, month, lines).await?;
+
+    let mut drafts = Vec::with_capacity(projects.len());
+    for of_account in projects.chunk_by(|one, next| one.account == next.account) {
+        let owner = of_account[0].account;
+        let account = accounts
+            .get(&owner)
+            .ok_or_else(|| Error::NotFound(florin_platform::wire::account_name(owner)))?;
+        let bill = |project: &BillableProject| Bill {
+            account: owner,
+            project: project.project,
+            issuer: account.issuer.clone(),
+            occasion: Occasion::Monthly(month),
+            currency: account.currency,
+            charges: charges.remove(&(owner, project.project)).unwrap_or_default(),
+        };
+        let bills = of_account.iter().map(bill).collect();
+        let settled = settle_in_order(bills, lots.remove(&owner).unwrap_or_default(), at);
+        drafts.extend(of_account.iter().copied().zip(settled));
+    }
+    Ok(Settled { accounts, drafts })
+}
+
+async fn lots_by_account(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Vec<Lot>>, Error> {
+    let mut by_account: HashMap<AccountId, Vec<Lot>> = HashMap::new();
+    for (account, lot) in florin_credit::lots::of_accounts(connection, accounts).await? {
+        by_account.entry(account).or_default().push(lot);
+    }
+    Ok(by_account)
+}
+
+async fn charges_by_project(
+    connection: &impl ConnectionTrait,
+    accounts: &BTreeMap<AccountId, Account>,
+    month: Month,
+    lines: Vec<RatedLine>,
+) -> Result<HashMap<(AccountId, ProjectId), Vec<Charge>>, Error> {
+    let mut taxes = Taxes::default();
+    let mut charges: HashMap<(AccountId, ProjectId), Vec<Charge>> = HashMap::new();
+    for line in lines {
+        let account = accounts
+            .get(&line.account)
+            .ok_or_else(|| Error::NotFound(florin_platform::wire::account_name(line.account)))?;
+        let tax = taxes.of(connection, account, last_day(line.period.to())).await?;
+        charges.entry((line.account, line.project)).or_default().push(charge(line, month, tax));
+    }
+    Ok(charges)
+}
+
+fn last_day(end: Instant) -> Instant {
+    end.minus(std::time::Duration::from_micros(1)).floor_day()
+}
+
+fn charge(line: RatedLine, month: Month, tax: LineTax) -> Charge {
+    Charge {
+        description: line.plan_name,
+        late: line.period.from() < month.start(),
+        period: line.period,
+        quantity: line.quantity,
+        divisor: line.divisor,
+        unit: line.unit,
+        unit_price: line.unit_price,
+        net: line.net,
+        tax,
+        subject: Subject::Usage(Usage {
+            resource: line.resource,
+            resource_name: line.resource_name,
+            plan: line.plan,
+            family: line.family,
+            region: line.region,
+            labels: line.labels,
+        }),
+    }
+}
+
+/// How customers are taxed on a day (R8.4), asked once per issuer, country, VAT number and day.
+#[derive(Debug, Default)]
+struct Taxes(HashMap<(String, String, Option<String>, Instant), LineTax>);
+
+impl Taxes {
+    async fn of(
+        &mut self,
+        connection: &impl ConnectionTrait,
+        account: &Account,
+        day: Instant,
+    ) -> Result<LineTax, DbErr> {
+        let profile = &account.profile;
+        let key = (account.issuer.clone(), profile.country.clone(), profile.vat_number.clone(), day);
+        if let Some(known) = self.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let tax = LineTax::from(florin_account::vat_treatment(connection, account, day).await?);
+        self.0.insert(key, tax.clone());
+        Ok(tax)
+    }
+}

@@ -1,0 +1,50 @@
+//! What can go wrong when operating Florin, and what the caller is told.
+
+use florin_api::error::v1::ErrorReason;
+use florin_platform::{idempotency::RequestIdReused, refusal::Refusal, violation::Violations};
+use sea_orm::DbErr;
+use tonic::Status;
+
+use crate::schedule::ScheduleError;
+
+/// A refusal by, or a failure of, the operation slice.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that cannot be accepted.
+    #[error("invalid request")]
+    Invalid(#[from] Violations),
+    /// Missing, or someone else's.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// Time does not go back.
+    #[error("the clock cannot be moved back")]
+    ClockBackwards,
+    /// This is not a sandbox.
+    #[error("only a sandbox's clock can be moved")]
+    NotASandbox,
+    /// Something due on the way failed.
+    #[error("the clock stopped on its way")]
+    Schedule(#[from] ScheduleError),
+    /// The same request id with another body.
+    #[error(transparent)]
+    RequestIdReused(#[from] RequestIdReused),
+    /// The database failed.
+    #[error("database")]
+    Database(#[from] DbErr),
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let refusal = match error {
+            Error::Invalid(violations) => Refusal::invalid(violations),
+            Error::NotFound(name) => Refusal::not_found(&name),
+            Error::ClockBackwards => Refusal::failed_precondition(ErrorReason::ClockBackwards, text),
+            Error::NotASandbox => Refusal::failed_precondition(ErrorReason::NotASandbox, text),
+            Error::Schedule(error) => Refusal::internal(&error),
+            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::Database(error) => Refusal::database(&error),
+        };
+        refusal.into()
+    }
+}

@@ -1,0 +1,4 @@
+//! Handlers: parse, one call, render.
+
+pub(crate) mod clock;
+pub(crate) mod notice;

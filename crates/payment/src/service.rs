@@ -1,0 +1,12 @@
+//! Commands and queries. A command: begin, lock, read, decide, write; what talks to the provider does so
+//! between two transactions.
+
+pub(crate) mod begin;
+pub(crate) mod expire;
+pub(crate) mod methods;
+pub(crate) mod names;
+pub(crate) mod payments;
+pub(crate) mod query;
+pub(crate) mod record;
+pub(crate) mod refunds;
+pub(crate) mod sandbox;

@@ -1,0 +1,150 @@
+//! Driving a payment: ask the provider with no transaction open, then record what it said.
+//!
+//! | step | transaction |
+//! |---|---|
+//! | 1. the attempt is stored ([`begin`](crate::begin)) | the caller's |
+//! | 2. the provider is asked, with the payment's id as the key | none |
+//! | 3. lock, read again, record, tell [`Outcomes`] | a short one of its own |
+//!
+//! Whatever is cut off between two steps is taken up by the reconcile job. Driving twice, or twice at once,
+//! asks the provider twice under one key and records one outcome.
+
+use std::sync::Arc;
+
+use florin_platform::{Platform, call::Call, column::CorruptRow, id::AccountId};
+
+use super::{
+    query::{owned_method, owned_payment},
+    record::Recorder,
+};
+use crate::{
+    domain::{
+        method::MethodKind,
+        payment::{ChargeOutcome, Means, Payment, PaymentId, PaymentState},
+    },
+    error::Error,
+    outcomes::Outcomes,
+    provider::{Charge, ChargeKey, Provider, ProviderUnknown},
+    store,
+};
+
+/// Payments through one provider, told to one [`Outcomes`].
+#[derive(Clone)]
+pub struct Payments {
+    pub(crate) platform: Platform,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) outcomes: Arc<dyn Outcomes>,
+}
+
+impl std::fmt::Debug for Payments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Payments").field("platform", &self.platform).finish_non_exhaustive()
+    }
+}
+
+impl Payments {
+    /// Payments kept in `platform`, made through `provider`, told to `outcomes`.
+    #[must_use]
+    pub fn new(platform: Platform, provider: Arc<dyn Provider>, outcomes: Arc<dyn Outcomes>) -> Self {
+        Self { platform, provider, outcomes }
+    }
+
+    /// Whether `token` can pay a payment link: a card, as the provider recognises it (R3.3). Call it before
+    /// the attempt is stored, with no transaction open.
+    ///
+    /// # Errors
+    /// [`Error::TokenInvalid`], [`Error::FirstPaymentNeedsCard`], [`Error::ProviderUnavailable`].
+    pub async fn check_one_off(&self, token: &str) -> Result<(), Error> {
+        match self.provider.recognise(token).await.map_err(Error::ProviderUnavailable)? {
+            None => Err(Error::TokenInvalid),
+            Some(MethodKind::Card) => Ok(()),
+            Some(MethodKind::BankAccount | MethodKind::Paypal) => Err(Error::FirstPaymentNeedsCard),
+        }
+    }
+
+    /// Takes a payment as far as it goes now: asks the provider, records the outcome once, and sends back what
+    /// nobody wants (R6.3). Call it with no transaction open. What is final stays as it is.
+    ///
+    /// An answer that does not come leaves the payment as it is; the reconcile job asks again.
+    pub async fn drive(&self, call: &Call, account: AccountId, id: PaymentId) -> Result<Payment, Error> {
+        let payment = owned_payment(self.platform.db.reader(), account, id).await?;
+        if payment.is_open() {
+            let answer = self.ask(&payment).await?;
+            self.record(call, account, id, &answer).await?;
+        }
+        for refund in store::refund::requested(self.platform.db.reader(), account, id).await? {
+            self.give_back(call, account, refund).await?;
+        }
+        owned_payment(self.platform.db.reader(), account, id).await
+    }
+
+    /// What the provider says; the inner error is that it says nothing.
+    async fn ask(&self, payment: &Payment) -> Result<Result<ChargeOutcome, ProviderUnknown>, Error> {
+        let key = ChargeKey::of(payment);
+        let now = self.platform.clock.now(self.platform.db.reader()).await?;
+        match &payment.state {
+            // Nobody can have asked before, but for somebody asking right now under the same key.
+            PaymentState::Processing(watch) if now < watch.next && watch.looks == 0 => self.charge(payment).await,
+            PaymentState::Processing(_) => match self.provider.fetch(key).await {
+                Ok(None) => self.charge(payment).await,
+                Ok(Some(outcome)) => Ok(Ok(outcome)),
+                Err(unknown) => Ok(Err(unknown)),
+            },
+            PaymentState::ActionRequired { .. } | PaymentState::Pending(_) => {
+                let known = self.provider.fetch(key).await;
+                Ok(known.and_then(|known| known.ok_or_else(|| ProviderUnknown::new("the charge is not known there"))))
+            }
+            PaymentState::Succeeded { .. } | PaymentState::Declined { .. } | PaymentState::Refunded { .. } => {
+                Ok(Err(ProviderUnknown::new("nothing is left to ask")))
+            }
+        }
+    }
+
+    async fn charge(&self, payment: &Payment) -> Result<Result<ChargeOutcome, ProviderUnknown>, Error> {
+        let reference = match &payment.means {
+            Means::Method(method) => {
+                owned_method(self.platform.db.reader(), payment.account, *method).await?.provider_reference
+            }
+            Means::OneOff { .. } => None,
+        };
+        let charge = Charge::of(payment, reference).ok_or_else(|| {
+            sea_orm::DbErr::from(CorruptRow::new("payment_method", "charged without a provider reference"))
+        })?;
+        Ok(self.provider.charge(&charge).await)
+    }
+
+    async fn record(
+        &self,
+        call: &Call,
+        account: AccountId,
+        id: PaymentId,
+        answer: &Result<ChargeOutcome, ProviderUnknown>,
+    ) -> Result<(), Error> {
+        self.platform
+            .db
+            .write(|tx| async move {
+                let at = self.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[account]).await?;
+                let payment = owned_payment(&tx, account, id).await?;
+                match answer {
+                    Ok(outcome) => {
+                        let recorder = Recorder { tx: &tx, at, call, outcomes: &*self.outcomes };
+                        recorder.payment(payment, outcome.clone()).await?;
+                    }
+                    Err(unknown) if payment.is_open() => {
+                        tracing::warn!(payment = %id, error = unknown as &dyn std::error::Error, "outcome unknown");
+                        store::payment::save(&tx, &payment.unanswered(at)).await?;
+                    }
+                    Err(_) => {}
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Puts off an open payment whose outcome could not be recorded.
+    pub(crate) async fn put_off(&self, account: AccountId, id: PaymentId) -> Result<(), Error> {
+        let nothing = Err(ProviderUnknown::new("the outcome could not be recorded"));
+        self.record(&Call::by_job(crate::jobs::NAME), account, id, &nothing).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Playing the customer and the bank in sandbox mode: the provider is told what they decided, and then asked
+//! as after any notice of it.
+
+use florin_platform::{call::Call, db::Tx, id::AccountId};
+
+use super::{
+    methods::Methods,
+    payments::Payments,
+    query::{owned_method, owned_payment},
+};
+use crate::{
+    domain::{
+        method::{MethodState, PaymentMethodId},
+        payment::{Finality, PaymentId, PaymentState},
+    },
+    error::Error,
+    provider::{ChargeKey, MethodKey, ProviderUnknown},
+};
+
+/// What the customer, or the bank, decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// They let it happen.
+    Approved,
+    /// They do not.
+    Declined {
+        /// The provider's word for it.
+        code: String,
+        /// Whether trying again may help.
+        finality: Finality,
+    },
+}
+
+/// What became of a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It stands, perhaps since an earlier time it was taken.
+    Stands,
+    /// It was not awaited, or another was taken before.
+    NotAwaited,
+}
+
+/// A provider whose customers and banks can be played.
+#[async_trait::async_trait]
+pub trait CustomerDecisions: Send + Sync {
+    /// Decides a charge that waits for the customer or the bank.
+    async fn decide_charge(&self, key: ChargeKey, decision: &Decision) -> Result<Decided, ProviderUnknown>;
+
+    /// Decides a registration that waits for the customer.
+    async fn decide_method(&self, key: MethodKey, decision: &Decision) -> Result<Decided, ProviderUnknown>;
+}
+
+/// What waits for a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Payment(AccountId, PaymentId),
+    Method(AccountId, PaymentMethodId),
+}
+
+impl Subject {
+    pub(crate) fn account(self) -> AccountId {
+        match self {
+            Self::Payment(account, _) | Self::Method(account, _) => account,
+        }
+    }
+}
+
+/// Refuses unless `subject` waits for somebody.
+pub(crate) async fn check_awaited(tx: &Tx, subject: Subject) -> Result<(), Error> {
+    match subject {
+        Subject::Payment(account, id) => match owned_payment(tx, account, id).await?.state {
+            PaymentState::ActionRequired { .. } | PaymentState::Pending(_) => Ok(()),
+            state @ (PaymentState::Processing(_)
+            | PaymentState::Succeeded { .. }
+            | PaymentState::Declined { .. }
+            | PaymentState::Refunded { .. }) => Err(Error::NoActionAwaited { state: state.as_str() }),
+        },
+        Subject::Method(account, id) => check_validating(tx, account, id).await,
+    }
+}
+
+/// Refuses unless the method waits for the customer.
+pub(crate) async fn check_validating(tx: &Tx, account: AccountId, id: PaymentMethodId) -> Result<(), Error> {
+    match owned_method(tx, account, id).await?.state {
+        MethodState::Validating { .. } => Ok(()),
+        state @ (MethodState::Creating(_)
+        | MethodState::Valid
+        | MethodState::Failed { .. }
+        | MethodState::Rejected { .. }
+        | MethodState::Expired
+        | MethodState::Replaced
+        | MethodState::Canceled) => Err(Error::NoActionAwaited { state: state.as_str() }),
+    }
+}
+
+impl Payments {
+    /// The customer, or the bank, has decided `id`: the provider is told, and the outcome recorded.
+    pub async fn customer_decided(
+        &self,
+        call: &Call,
+        customer: &dyn CustomerDecisions,
+        account: AccountId,
+        id: PaymentId,
+        decision: &Decision,
+    ) -> Result<(), Error> {
+        let key = ChargeKey { account, payment: id };
+        let decided = customer.decide_charge(key, decision).await.map_err(Error::ProviderUnavailable)?;
+        let payment = self.drive(call, account, id).await?;
+        match decided {
+            Decided::Stands => Ok(()),
+            Decided::NotAwaited => Err(Error::NoActionAwaited { state: payment.state.as_str() }),
+        }
+    }
+}
+
+impl Methods {
+    /// The customer has decided the registration of `id`: the provider is told, and the outcome recorded.
+    pub async fn customer_decided(
+        &self,
+        call: &Call,
+        customer: &dyn CustomerDecisions,
+        account: AccountId,
+        id: PaymentMethodId,
+        decision: &Decision,
+    ) -> Result<(), Error> {
+        let key = MethodKey { account, method: id };
+        let decided = customer.decide_method(key, decision).await.map_err(Error::ProviderUnavailable)?;
+        let method = self.drive(call, account, id).await?;
+        match decided {
+            Decided::Stands => Ok(()),
+            Decided::NotAwaited => Err(Error::NoActionAwaited { state: method.state.as_str() }),
+        }
+    }
+}

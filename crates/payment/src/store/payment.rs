@@ -1,0 +1,271 @@
+//! Rows of payments, and of which one is on its way for what.
+//!
+//! | invariant | kept by |
+//! |---|---|
+//! | one payment at a time is on its way for a reference | `open_payment` has (account, reference) as its key |
+//! | what was attempted never changes, a final outcome stays | the table's guard |
+
+use florin_platform::{
+    column::{At, Code, CorruptRow, Minor},
+    db::{Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::Instant;
+use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+
+use super::method::watch;
+use crate::domain::{
+    method::PaymentMethodId,
+    payment::{Finality, Initiator, Means, Payment, PaymentId, PaymentState},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "payment")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    account_id: AccountId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: PaymentId,
+    amount: Minor,
+    currency: Code,
+    reference: String,
+    method_id: Option<PaymentMethodId>,
+    one_off_token: Option<String>,
+    initiator: String,
+    state: String,
+    action_url: Option<String>,
+    decline_code: Option<String>,
+    decline_final: Option<bool>,
+    settled_at: Option<At>,
+    looks: i64,
+    look_at: Option<At>,
+    created_at: At,
+    updated_at: At,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+const TABLE: &str = "payment";
+
+fn missing(what: &str) -> CorruptRow {
+    CorruptRow::new(TABLE, format!("no {what}"))
+}
+
+fn state(row: &Model) -> Result<PaymentState, CorruptRow> {
+    let watch = || watch(TABLE, row.looks, row.look_at);
+    let settled = || row.settled_at.map(Into::into).ok_or_else(|| missing("settled_at"));
+    Ok(match row.state.as_str() {
+        "PROCESSING" => PaymentState::Processing(watch()?),
+        "ACTION_REQUIRED" => PaymentState::ActionRequired {
+            url: row.action_url.clone().ok_or_else(|| missing("action_url"))?,
+            watch: watch()?,
+        },
+        "PENDING" => PaymentState::Pending(watch()?),
+        "SUCCEEDED" => PaymentState::Succeeded { settled: settled()? },
+        "DECLINED" => PaymentState::Declined {
+            settled: settled()?,
+            code: row.decline_code.clone().ok_or_else(|| missing("decline_code"))?,
+            finality: match row.decline_final.ok_or_else(|| missing("decline_final"))? {
+                true => Finality::Final,
+                false => Finality::Soft,
+            },
+        },
+        "REFUNDED" => PaymentState::Refunded { settled: settled()? },
+        unknown => return Err(CorruptRow::new(TABLE, format!("unknown state {unknown}"))),
+    })
+}
+
+impl TryFrom<Model> for Payment {
+    type Error = CorruptRow;
+
+    fn try_from(row: Model) -> Result<Self, CorruptRow> {
+        Ok(Self {
+            account: row.account_id,
+            id: row.id,
+            amount: row.amount.money(row.currency.0),
+            state: state(&row)?,
+            means: match (row.method_id, row.one_off_token) {
+                (Some(method), None) => Means::Method(method),
+                (None, Some(provider_token)) => Means::OneOff { provider_token },
+                (Some(_), Some(_)) | (None, None) => return Err(missing("single means")),
+            },
+            initiator: Initiator::parse(&row.initiator).ok_or_else(|| CorruptRow::new(TABLE, "unknown initiator"))?,
+            reference: row.reference,
+            created: row.created_at.into(),
+            updated: row.updated_at.into(),
+        })
+    }
+}
+
+fn active(payment: &Payment) -> ActiveModel {
+    let (method_id, one_off_token) = match &payment.means {
+        Means::Method(method) => (Some(*method), None),
+        Means::OneOff { provider_token } => (None, Some(provider_token.clone())),
+    };
+    let action_url = match &payment.state {
+        PaymentState::ActionRequired { url, .. } => Some(url.clone()),
+        PaymentState::Processing(_)
+        | PaymentState::Pending(_)
+        | PaymentState::Succeeded { .. }
+        | PaymentState::Declined { .. }
+        | PaymentState::Refunded { .. } => None,
+    };
+    let (decline_code, decline_final) = match &payment.state {
+        PaymentState::Declined { code, finality, .. } => (Some(code.clone()), Some(*finality == Finality::Final)),
+        PaymentState::Processing(_)
+        | PaymentState::ActionRequired { .. }
+        | PaymentState::Pending(_)
+        | PaymentState::Succeeded { .. }
+        | PaymentState::Refunded { .. } => (None, None),
+    };
+    let watch = payment.state.watch();
+    ActiveModel {
+        account_id: Set(payment.account),
+        id: Set(payment.id),
+        amount: Set(payment.amount.into()),
+        currency: Set(Code(payment.amount.currency())),
+        reference: Set(payment.reference.clone()),
+        method_id: Set(method_id),
+        one_off_token: Set(one_off_token),
+        initiator: Set(payment.initiator.as_str().to_owned()),
+        state: Set(payment.state.as_str().to_owned()),
+        action_url: Set(action_url),
+        decline_code: Set(decline_code),
+        decline_final: Set(decline_final),
+        settled_at: Set(payment.state.settled().map(Into::into)),
+        looks: Set(watch.map_or(0, |watch| i64::from(watch.looks))),
+        look_at: Set(watch.map(|watch| watch.next.into())),
+        created_at: Set(payment.created.into()),
+        updated_at: Set(payment.updated.into()),
+    }
+}
+
+fn read(rows: Vec<Model>) -> Result<Vec<Payment>, DbErr> {
+    Ok(rows.into_iter().map(Payment::try_from).collect::<Result<_, _>>()?)
+}
+
+pub(crate) async fn insert(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
+    Entity::insert(active(payment)).exec_without_returning(tx).await.map(|_| ())
+}
+
+pub(crate) async fn save(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
+    Entity::update(active(payment)).exec(tx).await.map(|_| ())
+}
+
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: PaymentId,
+) -> Result<Option<Payment>, DbErr> {
+    let row = Entity::find_by_id((account, id)).one(connection).await?;
+    Ok(row.map(Payment::try_from).transpose()?)
+}
+
+/// What a list of payments is narrowed to; nothing narrows to everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Narrowed {
+    /// Only for this.
+    pub(crate) reference: Option<String>,
+    /// Only in one of these states.
+    pub(crate) states: Vec<&'static str>,
+}
+
+/// Payments of `account` after `after`, oldest first.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    narrowed: &Narrowed,
+    after: Option<PaymentId>,
+    fetch: u64,
+) -> Result<Vec<Payment>, DbErr> {
+    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    if let Some(reference) = &narrowed.reference {
+        query = query.filter(Column::Reference.eq(reference));
+    }
+    if !narrowed.states.is_empty() {
+        query = query.filter(Column::State.is_in(narrowed.states.iter().copied()));
+    }
+    read(query.all(connection).await?)
+}
+
+/// Every payment of `account` for `reference`, oldest first.
+pub(crate) async fn of_reference(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    reference: &str,
+) -> Result<Vec<Payment>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Reference.eq(reference))
+        .order_by_asc(Column::Id);
+    read(query.all(connection).await?)
+}
+
+/// Whether money of `account` was ever captured, and is not on its way back (R3.3). Amounts are above zero by
+/// a CHECK.
+pub(crate) async fn has_captured(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND state = 'SUCCEEDED' AND NOT EXISTS (\
+                SELECT 1 FROM payment_refund WHERE payment_refund.account_id = payment.account_id \
+                AND payment_refund.payment_id = payment.id) LIMIT 1";
+    Ok(connection.query_one_raw(sql(connection, text, [account.into()])).await?.is_some())
+}
+
+/// The payment that is on its way for `reference`, if one is.
+pub(crate) async fn on_its_way(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    reference: &str,
+) -> Result<Option<Payment>, DbErr> {
+    let text = "SELECT payment_id FROM open_payment WHERE account_id = $1 AND reference = $2";
+    match connection.query_one_raw(sql(connection, text, [account.into(), reference.into()])).await? {
+        Some(row) => find(connection, account, row.try_get_by_index(0)?).await,
+        None => Ok(None),
+    }
+}
+
+/// Makes `payment` the one that is on its way for its reference.
+pub(crate) async fn set_on_its_way(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
+    let text = "INSERT INTO open_payment (account_id, reference, payment_id) VALUES ($1, $2, $3) \
+                ON CONFLICT (account_id, reference) DO UPDATE SET payment_id = excluded.payment_id";
+    let values = [payment.account.into(), payment.reference.as_str().into(), payment.id.into()];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}
+
+/// Nothing is on its way for the reference of `payment` any more, if it was this one; whether it was.
+pub(crate) async fn arrived(tx: &Tx, payment: &Payment) -> Result<bool, DbErr> {
+    let text = "DELETE FROM open_payment WHERE account_id = $1 AND reference = $2 AND payment_id = $3";
+    let values = [payment.account.into(), payment.reference.as_str().into(), payment.id.into()];
+    Ok(tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1)
+}
+
+/// Nothing is awaited for the reference of `payment` any more, whichever payment was on its way.
+pub(crate) async fn accepted(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
+    let text = "DELETE FROM open_payment WHERE account_id = $1 AND reference = $2";
+    tx.execute_raw(sql(tx, text, [payment.account.into(), payment.reference.as_str().into()])).await.map(|_| ())
+}
+
+/// The earliest instant at which an open payment is to be looked at.
+pub(crate) async fn next_due(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
+    let text = "SELECT MIN(look_at) FROM payment WHERE look_at IS NOT NULL";
+    let row = connection.query_one_raw(sql(connection, text, [])).await?;
+    let due: Option<At> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
+    Ok(due.map(Into::into))
+}
+
+/// Open payments to look at by `at`, the longest due first.
+pub(crate) async fn due(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    limit: u64,
+) -> Result<Vec<(AccountId, PaymentId)>, DbErr> {
+    let query = Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
+    Ok(query.all(connection).await?.into_iter().map(|row| (row.account_id, row.id)).collect())
+}

@@ -1,0 +1,170 @@
+//! What can go wrong with projects, in the domain's words, and what the caller is told.
+
+use florin_api::error::v1::ErrorReason;
+use florin_platform::{
+    db::is_contention,
+    idempotency::RequestIdReused,
+    refusal::{Refusal, Unmet},
+    violation::Violations,
+};
+use florin_settlement::{Currency, Instant, MoneyError, RoundingError};
+use sea_orm::DbErr;
+use tonic::{Code, Status};
+
+use crate::{
+    domain::{eligibility::UnmetCondition, project::ProjectState, rating::RatingError},
+    ports::PortError,
+};
+
+/// A refusal by, or a failure of, the project slice.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields that cannot be accepted.
+    #[error("invalid request")]
+    Invalid(#[from] Violations),
+    /// Missing, or someone else's.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// Something has to hold before the account can create a project (R4.1); never empty.
+    #[error("no project can be created yet")]
+    Ineligible {
+        /// The account's resource name.
+        account: String,
+        /// All that is unmet, in the order of the reasons.
+        unmet: Vec<UnmetCondition>,
+    },
+    /// Only the first project asks for funding (R4.2).
+    #[error("only an account's first project asks for funding; leave it out")]
+    FundingNotAsked,
+    /// The method is neither VALID nor VALIDATING.
+    #[error("the payment method is {state}, neither VALID nor VALIDATING")]
+    MethodNotUsable {
+        /// What it is instead.
+        state: &'static str,
+    },
+    /// Only a pending project can be given up.
+    #[error("the project is {}, not PENDING_FUNDING", .0.as_str())]
+    NotPending(ProjectState),
+    /// Only an active project can hold more.
+    #[error("the project is {}, not ACTIVE", .0.as_str())]
+    NotActive(ProjectState),
+    /// There is no such plan.
+    #[error("there is no plan {0}")]
+    PlanUnknown(String),
+    /// The plan is no longer sold.
+    #[error("plan {plan} is retired since {retired}")]
+    PlanRetired {
+        /// The plan's code.
+        plan: String,
+        /// Since when.
+        retired: Instant,
+    },
+    /// The plan costs nothing known in this currency.
+    #[error("plan {plan} has no price in {currency} now")]
+    PriceMissing {
+        /// The plan's code.
+        plan: String,
+        /// The account's currency.
+        currency: Currency,
+    },
+    /// The resource is gone.
+    #[error("{0} was removed before")]
+    ResourceRemoved(String),
+    /// The resource changed since it was read.
+    #[error("{0} has changed")]
+    EtagMismatch(String),
+    /// Somebody else extends the catalogue right now.
+    #[error("another import of the catalogue was faster; import again")]
+    ImportInProgress,
+    /// Usage cannot be rated.
+    #[error("usage cannot be rated")]
+    Rating(#[from] RatingError),
+    /// Amounts that cannot be added.
+    #[error("amounts that cannot be added")]
+    Money(#[from] MoneyError),
+    /// An amount that cannot be rounded.
+    #[error("an amount out of range")]
+    Rounding(#[from] RoundingError),
+    /// The credit slice refused.
+    #[error(transparent)]
+    Credit(#[from] florin_credit::Error),
+    /// The payment slice refused.
+    #[error(transparent)]
+    Payment(#[from] florin_payment::Error),
+    /// The same request id with another body.
+    #[error(transparent)]
+    RequestIdReused(#[from] RequestIdReused),
+    /// A slice above failed.
+    #[error("a port")]
+    Port(#[from] PortError),
+    /// The database failed.
+    #[error("database")]
+    Database(#[from] DbErr),
+}
+
+impl Error {
+    /// Whether trying the whole transaction again may succeed.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        matches!(self, Self::Database(error) if is_contention(error))
+    }
+}
+
+fn reason(condition: &UnmetCondition) -> ErrorReason {
+    match condition {
+        UnmetCondition::AccountNotActive(_) => ErrorReason::AccountNotActive,
+        UnmetCondition::TermsNotAccepted(_) => ErrorReason::TermsNotAccepted,
+        UnmetCondition::DebtUnpaid => ErrorReason::DebtUnpaid,
+        UnmetCondition::ProjectLimitReached(_) => ErrorReason::ProjectLimitReached,
+        UnmetCondition::FundingRequired => ErrorReason::FundingRequired,
+    }
+}
+
+fn ineligible(account: &str, conditions: &[UnmetCondition], text: &str) -> Refusal {
+    let unmet = conditions.iter().map(|condition| Unmet {
+        reason: reason(condition),
+        subject: account.to_owned(),
+        description: format!("{}: {}", condition.message(), condition.remedy()),
+    });
+    let first = conditions.first().map_or(ErrorReason::FundingRequired, reason);
+    let refusal = Refusal::unmet(first, text, unmet.collect());
+    conditions.iter().fold(refusal, |refusal, condition| match condition {
+        UnmetCondition::AccountNotActive(state) => refusal.with("state", state.as_str()),
+        UnmetCondition::TermsNotAccepted(documents) => refusal.with("terms_documents", documents.join(",")),
+        UnmetCondition::ProjectLimitReached(limit) => refusal.with("limit", limit),
+        UnmetCondition::DebtUnpaid | UnmetCondition::FundingRequired => refusal,
+    })
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let failed = Refusal::failed_precondition;
+        let refusal = match error {
+            Error::Invalid(violations) => Refusal::invalid(violations),
+            Error::NotFound(name) => Refusal::not_found(&name),
+            Error::Ineligible { account, unmet } => ineligible(&account, &unmet, &text),
+            Error::FundingNotAsked => failed(ErrorReason::FundingNotAsked, &text),
+            Error::MethodNotUsable { state } => failed(ErrorReason::PaymentMethodNotValid, &text).with("state", state),
+            Error::NotPending(state) => failed(ErrorReason::ProjectNotPending, &text).with("state", state.as_str()),
+            Error::NotActive(state) => failed(ErrorReason::ProjectNotActive, &text).with("state", state.as_str()),
+            Error::PlanUnknown(plan) => {
+                Refusal::new(Code::NotFound, ErrorReason::PlanUnknown, text).with("resource", format!("plans/{plan}"))
+            }
+            Error::PlanRetired { .. } => failed(ErrorReason::PlanRetired, &text),
+            Error::PriceMissing { .. } => failed(ErrorReason::PlanPriceMissing, &text),
+            Error::ResourceRemoved(_) => failed(ErrorReason::ResourceRemoved, &text),
+            Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
+            Error::ImportInProgress => Refusal::overloaded(),
+            Error::Rating(error) => Refusal::internal(&error),
+            Error::Money(error) => Refusal::internal(&error),
+            Error::Rounding(error) => Refusal::internal(&error),
+            Error::Credit(error) => return error.into(),
+            Error::Payment(error) => return error.into(),
+            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::Port(error) => Refusal::internal(error.as_ref()),
+            Error::Database(error) => Refusal::database(&error),
+        };
+        refusal.into()
+    }
+}

@@ -1,0 +1,12 @@
+//! Commands: lock, read, decide, write; and the reads others need.
+
+pub(crate) mod cancel;
+pub(crate) mod catalogue;
+pub(crate) mod create;
+pub(crate) mod eligibility;
+pub(crate) mod fund;
+pub(crate) mod gate;
+pub(crate) mod query;
+pub(crate) mod resources;
+pub(crate) mod update;
+pub(crate) mod usage;

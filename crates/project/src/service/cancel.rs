@@ -1,0 +1,38 @@
+//! Giving up a project that waits for its funding (R4.3).
+
+use florin_credit::{ProjectId, orders};
+use florin_platform::{call::Call, db::Tx, etag, id::AccountId};
+use florin_settlement::Instant;
+
+use super::{fund, query};
+use crate::{
+    domain::project::{Funding, Moved, Project, ProjectState},
+    error::Error,
+};
+
+/// Cancels the project and the order it waits for, which must not be on its way to be paid. Its place is
+/// free again.
+pub(crate) async fn cancel_project(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    (account, project): (AccountId, ProjectId),
+    given_etag: &str,
+) -> Result<Project, Error> {
+    florin_account::lock(tx, &[account]).await?;
+    let project = query::owned(tx, call, account, project).await?;
+    let name = project.resource_name();
+    if !etag::allows(given_etag, &name, project.version) {
+        return Err(Error::EtagMismatch(name));
+    }
+    if project.state != ProjectState::PendingFunding {
+        return Err(Error::NotPending(project.state));
+    }
+    if let Funding::CreditOrder(order) = project.funding {
+        orders::cancel(tx, at, call, account, order).await?;
+    }
+    match fund::cancel_found(tx, at, call, project).await? {
+        Moved::Now(project) | Moved::Before(project) => Ok(project),
+        Moved::Impossible(project) => Err(Error::NotPending(project.state)),
+    }
+}

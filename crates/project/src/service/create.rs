@@ -1,0 +1,155 @@
+//! Creating a project: the conditions, its funding, one place of the limit (R4.1, R4.2).
+//!
+//! | step | what |
+//! |---|---|
+//! | lock | the account: places are counted and funding is judged while nobody else can change either |
+//! | decide | every unmet condition at once; then what funds the project |
+//! | fund | a method at hand or offered, an order for initial credit, a voucher redeemed |
+//! | write | the project, last: a refused funding creates none |
+
+use florin_account::Account;
+use florin_credit::{ProjectId, VoucherRefusal, orders, vouchers};
+use florin_payment::{MethodKind, MethodState, PaymentMethodId};
+use florin_platform::{
+    audit,
+    call::Call,
+    db::{Reader, Tx},
+    id::AccountId,
+    outbox,
+    wire::account_name,
+};
+use florin_settlement::{Instant, Money};
+
+use super::{eligibility, query};
+use crate::{
+    domain::{
+        eligibility::{FundingDecision, Ineligible, Offer, Standing},
+        project::{Funding, Project, ProjectName},
+    },
+    error::Error,
+    events::ProjectCreated,
+    ports::DebtStanding,
+    store,
+};
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct NewProject {
+    pub(crate) account: AccountId,
+    pub(crate) name: ProjectName,
+    pub(crate) offer: Option<Offer>,
+}
+
+/// Creates the project in `tx`. The inner refusal is that of a voucher code: it leaves a trace, and no
+/// project.
+pub(crate) async fn create_project(
+    tx: &Tx,
+    debts: &dyn DebtStanding,
+    at: Instant,
+    call: &Call,
+    new: NewProject,
+) -> Result<Result<Project, Error>, Error> {
+    florin_account::lock(tx, &[new.account]).await?;
+    let reader = Reader::Within(tx);
+    let account = query::owner(tx, call, new.account).await?;
+    let (standing, _) = eligibility::standing(reader, debts, at, &account).await?;
+    let decision = standing.decide(new.offer).map_err(|reason| refusal(account.id, reason))?;
+
+    let id = ProjectId::generate(at);
+    let funded = match fund(tx, at, call, &account, &standing, id, decision).await? {
+        Ok(funded) => funded,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let (funding, is_pending) = match funded {
+        Funded::Now(funding) => (funding, false),
+        Funded::Later(funding) => (funding, true),
+    };
+    let begin = if is_pending { Project::pending } else { Project::active };
+    let project = begin(account.id, id, new.name, funding, account.currency, at);
+
+    let name = project.resource_name();
+    store::project::insert(tx, &project).await?;
+    audit::record(tx, at, call, account.id, &name).await?;
+    outbox::append(tx, at, account.id, &ProjectCreated { project: name, pending_funding: is_pending }).await?;
+    Ok(Ok(project))
+}
+
+fn refusal(account: AccountId, reason: Ineligible) -> Error {
+    match reason {
+        Ineligible::Unmet(unmet) => Error::Ineligible { account: account_name(account), unmet },
+        Ineligible::FundingNotAsked => Error::FundingNotAsked,
+    }
+}
+
+/// Whether the funding is there, or to come.
+enum Funded {
+    Now(Funding),
+    Later(Funding),
+}
+
+async fn fund(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: &Account,
+    standing: &Standing,
+    project: ProjectId,
+    decision: FundingDecision,
+) -> Result<Result<Funded, Error>, Error> {
+    let funded = match decision {
+        FundingDecision::NotAsked => Funded::Now(Funding::NotAsked),
+        FundingDecision::LaunchPadAtHand => Funded::Now(Funding::LaunchPad),
+        FundingDecision::MethodAtHand(method) => Funded::Now(Funding::PaymentMethod(method)),
+        FundingDecision::Offered(Offer::PaymentMethod(method)) => offered_method(tx, account.id, method).await?,
+        FundingDecision::Offered(Offer::InitialCredit(net)) => {
+            initial_credit(tx, at, call, account, project, net).await?
+        }
+        FundingDecision::Offered(Offer::Voucher(code)) => {
+            let context = vouchers::Context { first_project: true, has_method: standing.valid_method.is_some() };
+            match vouchers::redeem(tx, at, call, account, project, &code, context).await? {
+                Ok(_) => Funded::Now(Funding::Voucher),
+                Err(refused) => return Ok(Err(florin_credit::Error::from(refused).into())),
+            }
+        }
+    };
+    Ok(Ok(funded))
+}
+
+/// A method that is VALID funds at once, one that is VALIDATING later. Until a payment was captured it
+/// must be a card (R3.3).
+async fn offered_method(tx: &Tx, account: AccountId, id: PaymentMethodId) -> Result<Funded, Error> {
+    let missing = || Error::NotFound(florin_payment::method_name(account, id));
+    let method = florin_payment::find_method(tx, account, id).await?.ok_or_else(missing)?;
+    let is_card = method.kind == MethodKind::Card;
+    if !is_card && !florin_payment::has_captured(tx, account).await? {
+        return Err(florin_payment::Error::FirstPaymentNeedsCard.into());
+    }
+    let funding = Funding::PaymentMethod(method.id);
+    match &method.state {
+        MethodState::Valid => Ok(Funded::Now(funding)),
+        MethodState::Validating { .. } => Ok(Funded::Later(funding)),
+        MethodState::Creating(_)
+        | MethodState::Failed { .. }
+        | MethodState::Rejected { .. }
+        | MethodState::Expired
+        | MethodState::Replaced
+        | MethodState::Canceled => Err(Error::MethodNotUsable { state: method.state.as_str() }),
+    }
+}
+
+/// Orders initial credit for the project to come; the least there is when no amount is named.
+async fn initial_credit(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: &Account,
+    project: ProjectId,
+    net: Option<Money>,
+) -> Result<Funded, Error> {
+    let net = match net {
+        Some(net) => net,
+        None => eligibility::initial_credit_minimum(&Reader::Within(tx), account).await?,
+    };
+    let order = orders::create(tx, at, call, orders::NewOrder { account, project, net, initial: true }).await?;
+    Ok(Funded::Later(Funding::CreditOrder(order.id)))
+}

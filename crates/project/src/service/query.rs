@@ -1,0 +1,136 @@
+//! Reads, also for the slices above.
+
+use florin_credit::ProjectId;
+use florin_platform::{call::Call, id::AccountId, page::Page, violation::Violations};
+use florin_settlement::Period;
+use sea_orm::{ConnectionTrait, DbErr};
+
+use crate::{
+    domain::{
+        project::{Funding, Project, ProjectState, project_name},
+        resource::{Resource, ResourceId, ResourceState, resource_name},
+        usage::{BillableProject, BillingCursor},
+    },
+    error::Error,
+    store,
+};
+
+/// The project, if it exists and belongs to `account`.
+pub async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<Option<Project>, DbErr> {
+    store::project::find(connection, account, project).await
+}
+
+/// At most `limit` projects of `account`, oldest first, after `after`.
+pub async fn list(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    after: Option<ProjectId>,
+    limit: u32,
+) -> Result<Vec<Project>, DbErr> {
+    store::project::list(connection, account, &[], after, u64::from(limit)).await
+}
+
+/// Projects with something that may be due for `period`, in settlement order: by account, and an
+/// account's by creation instant and id (R7.7). Goes on after `after`, at most `limit` of them. A project
+/// is listed when one of its resources was there in the period, even if what it held costs nothing.
+pub async fn billable(
+    connection: &impl ConnectionTrait,
+    period: Period,
+    after: Option<BillingCursor>,
+    limit: u32,
+) -> Result<Vec<BillableProject>, DbErr> {
+    store::project::billable(connection, period, after, limit).await
+}
+
+/// The project of `account` that waits for `order` to be paid, if one does (R4.3).
+pub async fn pending_for_order(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    order: florin_credit::OrderId,
+) -> Result<Option<Project>, DbErr> {
+    let pending = store::project::pending_of(connection, account).await?;
+    Ok(pending.into_iter().find(|project| project.funding == Funding::CreditOrder(order)))
+}
+
+/// Whether the account is funded: one of its projects has become ACTIVE (R4.2).
+pub async fn is_funded(connection: &impl ConnectionTrait, account: AccountId) -> Result<bool, DbErr> {
+    Ok(store::project::counts(connection, account).await?.ever_active > 0)
+}
+
+/// The project, or NOT_FOUND, which is also what others' projects are.
+pub(crate) async fn owned(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<Project, Error> {
+    let missing = || Error::NotFound(project_name(account, project));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    find(connection, account, project).await?.ok_or_else(missing)
+}
+
+/// The account, or NOT_FOUND, which is also what other customers' accounts are.
+pub(crate) async fn owner(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+) -> Result<florin_account::Account, Error> {
+    let missing = || Error::NotFound(florin_platform::wire::account_name(account));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    florin_account::find(connection, account).await?.ok_or_else(missing)
+}
+
+/// The resource, or NOT_FOUND, which is also what others' resources are.
+pub(crate) async fn owned_resource(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    project: ProjectId,
+    resource: ResourceId,
+) -> Result<Resource, Error> {
+    let missing = || Error::NotFound(resource_name(account, project, resource));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    store::resource::find(connection, account, project, resource).await?.ok_or_else(missing)
+}
+
+/// A page of an account's projects in any of `states`, all of them if none is named.
+pub(crate) async fn project_page(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    states: &[ProjectState],
+    page: &Page,
+) -> Result<Vec<Project>, Error> {
+    let after = place(page, ProjectId::parse)?;
+    Ok(store::project::list(connection, account, states, after, page.fetch()).await?)
+}
+
+/// A page of a project's resources in any of `states`, all of them if none is named.
+pub(crate) async fn resource_page(
+    connection: &impl ConnectionTrait,
+    project: &Project,
+    states: &[ResourceState],
+    page: &Page,
+) -> Result<Vec<Resource>, Error> {
+    let after = place(page, ResourceId::parse)?;
+    let state = match (states.contains(&ResourceState::Active), states.contains(&ResourceState::Removed)) {
+        (true, false) => Some(ResourceState::Active),
+        (false, true) => Some(ResourceState::Removed),
+        (true, true) | (false, false) => None,
+    };
+    Ok(store::resource::list(connection, project.account, project.id, state, after, page.fetch()).await?)
+}
+
+fn place<I, E: std::fmt::Display>(page: &Page, parse: impl Fn(&str) -> Result<I, E>) -> Result<Option<I>, Error> {
+    let after = page.after.as_deref().map(parse).transpose();
+    after.map_err(|error| Error::Invalid(Violations::one("page_token", error)))
+}

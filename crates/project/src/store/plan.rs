@@ -1,0 +1,169 @@
+//! Rows of the catalogue: plans and price versions. Reference data; they belong to no account.
+
+use std::collections::BTreeMap;
+
+use florin_platform::{
+    column::{At, Code, CorruptRow, Rate},
+    db::{BINDS_MAX, Tx, sql},
+};
+use florin_settlement::{Instant, PlanFamily, UnitPrice};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+
+use crate::domain::{
+    catalogue_file::Additions,
+    plan::{ChargeModel, Plan, PlanCode, PriceVersion, PricedPlan, Unit},
+};
+
+const TABLE: &str = "plan";
+const PLAN_COLUMNS: &str = "code, display_name, family, charge_model, unit, retired_at";
+
+/// The catalogue, or a part of it, by code.
+pub(crate) type Catalogue = BTreeMap<PlanCode, PricedPlan>;
+
+/// Every plan with every price version.
+pub(crate) async fn all(connection: &impl ConnectionTrait) -> Result<Catalogue, DbErr> {
+    let text = format!("SELECT {PLAN_COLUMNS} FROM plan");
+    let plans = connection.query_all_raw(sql(connection, &text, [])).await?;
+    let prices = "SELECT plan, currency, effective_at, unit_price FROM plan_price";
+    let prices = connection.query_all_raw(sql(connection, prices, [])).await?;
+    assembled(&plans, &prices)
+}
+
+/// The plans of `codes` that exist, with every price version, in two queries.
+pub(crate) async fn of_codes(connection: &impl ConnectionTrait, codes: &[&PlanCode]) -> Result<Catalogue, DbErr> {
+    let mut found = Catalogue::new();
+    for chunk in codes.chunks(BINDS_MAX) {
+        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let values = || chunk.iter().map(|code| Value::from(code.as_str()));
+        let text = format!("SELECT {PLAN_COLUMNS} FROM plan WHERE code IN ({places})");
+        let plans = connection.query_all_raw(sql(connection, &text, values())).await?;
+        let text =
+            format!("SELECT plan, currency, effective_at, unit_price FROM plan_price WHERE plan IN ({places})");
+        let prices = connection.query_all_raw(sql(connection, &text, values())).await?;
+        found.extend(assembled(&plans, &prices)?);
+    }
+    Ok(found)
+}
+
+/// The plan, if it exists.
+pub(crate) async fn find(connection: &impl ConnectionTrait, code: &PlanCode) -> Result<Option<PricedPlan>, DbErr> {
+    Ok(of_codes(connection, &[code]).await?.remove(code))
+}
+
+/// Plans of `families` (all if none is named) that are sold at `at`, after the code `after`.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    families: &[PlanFamily],
+    at: Instant,
+    after: &str,
+    fetch: u64,
+) -> Result<Vec<PricedPlan>, DbErr> {
+    let names: Vec<&str> = if families.is_empty() { &PlanFamily::ALL } else { families }
+        .iter()
+        .map(|family| family.as_str())
+        .collect();
+    let places = (4..4 + names.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "SELECT {PLAN_COLUMNS} FROM plan WHERE code > $1 AND (retired_at IS NULL OR retired_at > $2) \
+         AND family IN ({places}) ORDER BY code LIMIT $3"
+    );
+    let limit = i64::try_from(fetch).unwrap_or(i64::MAX);
+    let values = [Value::from(after), At::from(at).into(), limit.into()];
+    let values = values.into_iter().chain(names.into_iter().map(Value::from));
+    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
+    let plans = rows.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+    let codes: Vec<&PlanCode> = plans.iter().map(|plan| &plan.code).collect();
+    if codes.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(of_codes(connection, &codes).await?.into_values().collect())
+}
+
+/// Adds plans and prices. Whoever adds at the same time is found out: see [`Added`].
+pub(crate) async fn add(tx: &Tx, at: Instant, additions: &Additions) -> Result<Added, DbErr> {
+    let mut complete = true;
+    for plan in &additions.plans {
+        let text = "INSERT INTO plan (code, display_name, family, charge_model, unit, created_at, retired_at) \
+                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        let values = [
+            plan.code.as_str().into(),
+            plan.display_name.as_str().into(),
+            plan.family.as_str().into(),
+            plan.model.as_str().into(),
+            plan.unit.as_str().into(),
+            At::from(at).into(),
+            plan.retired.map(At::from).into(),
+        ];
+        complete &= tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1;
+    }
+    for plan in &additions.changed {
+        let text = "UPDATE plan SET display_name = $2, retired_at = $3 WHERE code = $1";
+        let retired = plan.retired.map(At::from);
+        let values = [plan.code.as_str().into(), plan.display_name.as_str().into(), retired.into()];
+        tx.execute_raw(sql(tx, text, values)).await?;
+    }
+    for (code, version) in &additions.prices {
+        let text = "INSERT INTO plan_price (plan, currency, effective_at, unit_price) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT DO NOTHING";
+        let values = [
+            code.as_str().into(),
+            Code(version.price.currency()).into(),
+            At::from(version.effective).into(),
+            Rate(version.price.amount()).into(),
+        ];
+        complete &= tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1;
+    }
+    Ok(if complete { Added::Everything } else { Added::NotEverything })
+}
+
+/// What became of additions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// All of them are there.
+    Everything,
+    /// Somebody else added some of the same first; it is not known what they hold.
+    NotEverything,
+}
+
+fn assembled(plans: &[QueryResult], prices: &[QueryResult]) -> Result<Catalogue, DbErr> {
+    let mut versions: BTreeMap<PlanCode, Vec<PriceVersion>> = BTreeMap::new();
+    for row in prices {
+        let code: String = row.try_get("", "plan")?;
+        versions.entry(code_of(&code)?).or_default().push(price(row)?);
+    }
+    plans
+        .iter()
+        .map(|row| {
+            let plan = plan(row)?;
+            let versions = versions.remove(&plan.code).unwrap_or_default();
+            Ok((plan.code.clone(), PricedPlan::new(plan, versions)))
+        })
+        .collect()
+}
+
+/// A code read back from a row.
+pub(crate) fn code_of(text: &str) -> Result<PlanCode, CorruptRow> {
+    PlanCode::parse(text).map_err(CorruptRow::of(TABLE))
+}
+
+fn plan(row: &QueryResult) -> Result<Plan, DbErr> {
+    let text = |column: &str| row.try_get::<String>("", column);
+    let family = PlanFamily::parse(&text("family")?).map_err(CorruptRow::of(TABLE))?;
+    let model = ChargeModel::parse(&text("charge_model")?)
+        .ok_or_else(|| CorruptRow::new(TABLE, "unknown charge model"))?;
+    Ok(Plan {
+        code: code_of(&text("code")?)?,
+        display_name: text("display_name")?,
+        family,
+        model,
+        unit: Unit::parse(&text("unit")?, model).map_err(CorruptRow::of(TABLE))?,
+        retired: row.try_get::<Option<At>>("", "retired_at")?.map(Into::into),
+    })
+}
+
+fn price(row: &QueryResult) -> Result<PriceVersion, DbErr> {
+    let (currency, amount): (Code, Rate) = (row.try_get("", "currency")?, row.try_get("", "unit_price")?);
+    let effective: At = row.try_get("", "effective_at")?;
+    let price = UnitPrice::try_new(amount.0, currency.0).map_err(CorruptRow::of("plan_price"))?;
+    Ok(PriceVersion { price, effective: effective.into() })
+}

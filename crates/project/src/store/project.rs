@@ -1,0 +1,226 @@
+//! Rows of projects.
+
+use florin_credit::{OrderId, ProjectId};
+use florin_payment::PaymentMethodId;
+use florin_platform::{
+    column::{At, Code, CorruptRow},
+    db::{Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::{Instant, Period};
+use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+
+use crate::domain::{
+    project::{Funding, Project, ProjectName, ProjectState},
+    usage::{BillableProject, BillingCursor},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "project")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    account_id: AccountId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: ProjectId,
+    display_name: String,
+    state: String,
+    funding: String,
+    funding_id: Option<Uuid>,
+    currency: Code,
+    version: i64,
+    created_at: At,
+    activated_at: Option<At>,
+    updated_at: At,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+const TABLE: &str = "project";
+const NOT_ASKED: &str = "NOT_ASKED";
+const PAYMENT_METHOD: &str = "PAYMENT_METHOD";
+const CREDIT_ORDER: &str = "CREDIT_ORDER";
+const VOUCHER: &str = "VOUCHER";
+const LAUNCHPAD: &str = "LAUNCHPAD";
+
+impl TryFrom<Model> for Project {
+    type Error = CorruptRow;
+
+    fn try_from(row: Model) -> Result<Self, CorruptRow> {
+        Ok(Self {
+            account: row.account_id,
+            id: row.id,
+            name: ProjectName::parse(&row.display_name).map_err(CorruptRow::of(TABLE))?,
+            state: ProjectState::parse(&row.state).ok_or_else(|| CorruptRow::new(TABLE, "unknown state"))?,
+            funding: funding(&row.funding, row.funding_id)?,
+            currency: row.currency.0,
+            version: row.version,
+            created: row.created_at.into(),
+            activated: row.activated_at.map(Into::into),
+            updated: row.updated_at.into(),
+        })
+    }
+}
+
+fn funding(kind: &str, id: Option<Uuid>) -> Result<Funding, CorruptRow> {
+    match (kind, id) {
+        (NOT_ASKED, None) => Ok(Funding::NotAsked),
+        (PAYMENT_METHOD, Some(id)) => Ok(Funding::PaymentMethod(PaymentMethodId::from_uuid(id))),
+        (CREDIT_ORDER, Some(id)) => Ok(Funding::CreditOrder(OrderId::from_uuid(id))),
+        (VOUCHER, None) => Ok(Funding::Voucher),
+        (LAUNCHPAD, None) => Ok(Funding::LaunchPad),
+        (_, _) => Err(CorruptRow::new(TABLE, "unknown funding")),
+    }
+}
+
+fn active(project: &Project) -> ActiveModel {
+    let (funding, funding_id) = match project.funding {
+        Funding::NotAsked => (NOT_ASKED, None),
+        Funding::PaymentMethod(method) => (PAYMENT_METHOD, Some(method.uuid())),
+        Funding::CreditOrder(order) => (CREDIT_ORDER, Some(order.uuid())),
+        Funding::Voucher => (VOUCHER, None),
+        Funding::LaunchPad => (LAUNCHPAD, None),
+    };
+    ActiveModel {
+        account_id: Set(project.account),
+        id: Set(project.id),
+        display_name: Set(project.name.as_str().to_owned()),
+        state: Set(project.state.as_str().to_owned()),
+        funding: Set(funding.to_owned()),
+        funding_id: Set(funding_id),
+        currency: Set(Code(project.currency)),
+        version: Set(project.version),
+        created_at: Set(project.created.into()),
+        activated_at: Set(project.activated.map(Into::into)),
+        updated_at: Set(project.updated.into()),
+    }
+}
+
+pub(crate) async fn insert(tx: &Tx, project: &Project) -> Result<(), DbErr> {
+    Entity::insert(active(project)).exec_without_returning(tx).await.map(|_| ())
+}
+
+pub(crate) async fn save(tx: &Tx, project: &Project) -> Result<(), DbErr> {
+    Entity::update(active(project)).exec(tx).await.map(|_| ())
+}
+
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: ProjectId,
+) -> Result<Option<Project>, DbErr> {
+    let row = Entity::find_by_id((account, id)).one(connection).await?;
+    Ok(row.map(Project::try_from).transpose()?)
+}
+
+/// An account's projects in any of `states` (all if none is named) after `after`, oldest first.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    states: &[ProjectState],
+    after: Option<ProjectId>,
+    fetch: u64,
+) -> Result<Vec<Project>, DbErr> {
+    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    if !states.is_empty() {
+        query = query.filter(Column::State.is_in(states.iter().map(|state| state.as_str())));
+    }
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    read(query.all(connection).await?)
+}
+
+/// Every project of the account that waits for its funding, oldest first.
+pub(crate) async fn pending_of(connection: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Project>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::State.eq(ProjectState::PendingFunding.as_str()));
+    read(query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(connection).await?)
+}
+
+/// Projects of any account that wait for their funding, longest first, after the place of `after`.
+pub(crate) async fn pending(
+    connection: &impl ConnectionTrait,
+    after: Option<(Instant, ProjectId)>,
+    fetch: u64,
+) -> Result<Vec<Project>, DbErr> {
+    let mut query = Entity::find().filter(Column::State.eq(ProjectState::PendingFunding.as_str()));
+    if let Some((created, id)) = after {
+        let created = At::from(created);
+        let later = Column::CreatedAt.gt(created);
+        query = query.filter(later.or(Column::CreatedAt.eq(created).and(Column::Id.gt(id))));
+    }
+    read(query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(fetch).all(connection).await?)
+}
+
+fn read(rows: Vec<Model>) -> Result<Vec<Project>, DbErr> {
+    Ok(rows.into_iter().map(Project::try_from).collect::<Result<_, _>>()?)
+}
+
+/// How many projects an account has and had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Those that take a place.
+    pub(crate) live: u32,
+    /// Those that have ever become ACTIVE.
+    pub(crate) ever_active: u32,
+    /// All of them.
+    pub(crate) total: u64,
+}
+
+pub(crate) async fn counts(connection: &impl ConnectionTrait, account: AccountId) -> Result<Counts, DbErr> {
+    let live: Vec<String> = ProjectState::ALL
+        .into_iter()
+        .filter(|state| state.takes_a_place())
+        .map(|state| format!("'{}'", state.as_str()))
+        .collect();
+    let text = format!(
+        "SELECT CAST(COALESCE(SUM(CASE WHEN state IN ({}) THEN 1 ELSE 0 END), 0) AS bigint), \
+         CAST(COUNT(activated_at) AS bigint), CAST(COUNT(*) AS bigint) FROM project WHERE account_id = $1",
+        live.join(", ")
+    );
+    let row = connection
+        .query_one_raw(sql(connection, &text, [account.into()]))
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("a count".to_owned()))?;
+    let (live, ever_active, total): (i64, i64, i64) =
+        (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+    Ok(Counts {
+        live: u32::try_from(live).map_err(CorruptRow::of(TABLE))?,
+        ever_active: u32::try_from(ever_active).map_err(CorruptRow::of(TABLE))?,
+        total: u64::try_from(total).map_err(CorruptRow::of(TABLE))?,
+    })
+}
+
+/// Projects that held something in `period`, after `after`, in settlement order (R7.7).
+pub(crate) async fn billable(
+    connection: &impl ConnectionTrait,
+    period: Period,
+    after: Option<BillingCursor>,
+    limit: u32,
+) -> Result<Vec<BillableProject>, DbErr> {
+    let later = if after.is_some() { "AND (p.account_id, p.created_at, p.id) > ($4, $5, $6)" } else { "" };
+    let text = format!(
+        "SELECT p.account_id, p.created_at, p.id FROM project p \
+         WHERE EXISTS (SELECT 1 FROM resource_interval i \
+            WHERE i.account_id = p.account_id AND i.project_id = p.id \
+            AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2)) {later} \
+         ORDER BY p.account_id, p.created_at, p.id LIMIT $3"
+    );
+    let bounds = [At::from(period.to()).into(), At::from(period.from()).into(), i64::from(limit).into()];
+    let place = after.map(|after| [after.account.into(), At::from(after.created).into(), after.project.into()]);
+    let values = bounds.into_iter().chain(place.into_iter().flatten());
+    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
+    rows.iter()
+        .map(|row| {
+            let created: At = row.try_get_by_index(1)?;
+            Ok(BillableProject {
+                account: row.try_get_by_index(0)?,
+                created: created.into(),
+                project: row.try_get_by_index(2)?,
+            })
+        })
+        .collect()
+}

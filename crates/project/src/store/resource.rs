@@ -1,0 +1,146 @@
+//! Rows of resources and of what each held when.
+
+use florin_credit::ProjectId;
+use florin_platform::{
+    column::{At, CorruptRow, Rate},
+    db::{Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::{Instant, Quantity};
+use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+
+use super::plan::code_of;
+use crate::domain::resource::{Labels, Resource, ResourceId, ResourceState};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "resource")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    account_id: AccountId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    id: ResourceId,
+    project_id: ProjectId,
+    display_name: String,
+    plan: String,
+    size: Rate,
+    region: String,
+    labels: String,
+    version: i64,
+    created_at: At,
+    removed_at: Option<At>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+impl ActiveModelBehavior for ActiveModel {}
+
+const TABLE: &str = "resource";
+
+impl TryFrom<Model> for Resource {
+    type Error = CorruptRow;
+
+    fn try_from(row: Model) -> Result<Self, CorruptRow> {
+        Ok(Self {
+            account: row.account_id,
+            id: row.id,
+            project: row.project_id,
+            display_name: row.display_name,
+            plan: code_of(&row.plan)?,
+            size: size(row.size)?,
+            region: row.region,
+            labels: labels(&row.labels)?,
+            version: row.version,
+            created: row.created_at.into(),
+            removed: row.removed_at.map(Into::into),
+        })
+    }
+}
+
+/// A size read back from a row.
+pub(crate) fn size(rate: Rate) -> Result<Quantity, CorruptRow> {
+    Quantity::try_new(rate.0).map_err(CorruptRow::of(TABLE))
+}
+
+/// Labels read back from a row.
+pub(crate) fn labels(text: &str) -> Result<Labels, CorruptRow> {
+    serde_json::from_str(text).map_err(CorruptRow::of(TABLE))
+}
+
+fn active(resource: &Resource) -> Result<ActiveModel, DbErr> {
+    let labels = serde_json::to_string(&resource.labels).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(ActiveModel {
+        account_id: Set(resource.account),
+        id: Set(resource.id),
+        project_id: Set(resource.project),
+        display_name: Set(resource.display_name.clone()),
+        plan: Set(resource.plan.as_str().to_owned()),
+        size: Set(Rate(resource.size.value())),
+        region: Set(resource.region.clone()),
+        labels: Set(labels),
+        version: Set(resource.version),
+        created_at: Set(resource.created.into()),
+        removed_at: Set(resource.removed.map(Into::into)),
+    })
+}
+
+/// Adds the resource, and the interval it holds its plan from now on.
+pub(crate) async fn insert(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
+    Entity::insert(active(resource)?).exec_without_returning(tx).await?;
+    let text = "INSERT INTO resource_interval \
+                (account_id, resource_id, ordinal, project_id, plan, size, started_at) \
+                VALUES ($1, $2, 1, $3, $4, $5, $6)";
+    let values = [
+        resource.account.into(),
+        resource.id.into(),
+        resource.project.into(),
+        resource.plan.as_str().into(),
+        Rate(resource.size.value()).into(),
+        At::from(resource.created).into(),
+    ];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}
+
+/// Keeps the removal at `at`, and ends the open interval there.
+pub(crate) async fn remove(tx: &Tx, resource: &Resource, at: Instant) -> Result<(), DbErr> {
+    Entity::update(active(resource)?).exec(tx).await?;
+    let text = "UPDATE resource_interval SET ended_at = $3 \
+                WHERE account_id = $1 AND resource_id = $2 AND ended_at IS NULL";
+    let values = [resource.account.into(), resource.id.into(), At::from(at).into()];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}
+
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: ProjectId,
+    id: ResourceId,
+) -> Result<Option<Resource>, DbErr> {
+    let row = Entity::find_by_id((account, id)).filter(Column::ProjectId.eq(project)).one(connection).await?;
+    Ok(row.map(Resource::try_from).transpose()?)
+}
+
+/// A project's resources in `state` (any if none is named) after `after`, oldest first.
+pub(crate) async fn list(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: ProjectId,
+    state: Option<ResourceState>,
+    after: Option<ResourceId>,
+    fetch: u64,
+) -> Result<Vec<Resource>, DbErr> {
+    let mut query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::ProjectId.eq(project))
+        .order_by_asc(Column::Id)
+        .limit(fetch);
+    query = match state {
+        Some(ResourceState::Active) => query.filter(Column::RemovedAt.is_null()),
+        Some(ResourceState::Removed) => query.filter(Column::RemovedAt.is_not_null()),
+        None => query,
+    };
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after));
+    }
+    let rows = query.all(connection).await?;
+    Ok(rows.into_iter().map(Resource::try_from).collect::<Result<_, _>>()?)
+}

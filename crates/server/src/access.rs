@@ -1,0 +1,94 @@
+//! Who may call what: one table for every RPC (R2.6). A test walks every method of every service.
+
+use florin_platform::{
+    access::{Access, AccessTable},
+    call::Role::{self, ControlPlane, Finance, Marketing, Operator, Sandbox},
+};
+
+const ANYONE: Access = Access { anonymous: true, customer: true, roles: &[] };
+
+/// The customer themselves, or one of `roles` for any account.
+const fn customer(roles: &'static [Role]) -> Access {
+    Access { anonymous: false, customer: true, roles }
+}
+
+/// One of `roles` only.
+const fn service(roles: &'static [Role]) -> Access {
+    Access { anonymous: false, customer: false, roles }
+}
+
+/// The whole table; a method that is missing here may be called by nobody.
+pub const ACCESS: &[(&str, Access)] = &[
+    ("florin.account.v1.AccountService/CreateAccount", ANYONE),
+    ("florin.account.v1.AccountService/ConfirmAccount", ANYONE),
+    ("florin.account.v1.AccountService/ResendConfirmation", ANYONE),
+    ("florin.account.v1.AccountService/ListRequiredFields", ANYONE),
+    ("florin.account.v1.AccountService/GetAccount", customer(&[Operator, Finance])),
+    ("florin.account.v1.AccountService/ListAccounts", service(&[Operator, Finance])),
+    ("florin.account.v1.AccountService/UpdateAccount", customer(&[Operator])),
+    ("florin.account.v1.AccountService/ListTerms", customer(&[Operator])),
+    ("florin.account.v1.AccountService/AcceptTerms", customer(&[])),
+    ("florin.account.v1.AuthService/Login", ANYONE),
+    ("florin.account.v1.AuthService/Logout", customer(&[])),
+    ("florin.account.v1.IssuerService/GetIssuer", ANYONE),
+    ("florin.account.v1.IssuerService/ListIssuers", ANYONE),
+    ("florin.payment.v1.PaymentMethodService/ListOfferedKinds", customer(&[Operator])),
+    ("florin.payment.v1.PaymentMethodService/CreatePaymentMethod", customer(&[])),
+    ("florin.payment.v1.PaymentMethodService/ConfirmPaymentMethod", customer(&[])),
+    ("florin.payment.v1.PaymentMethodService/GetPaymentMethod", customer(&[Operator, Finance])),
+    ("florin.payment.v1.PaymentMethodService/ListPaymentMethods", customer(&[Operator, Finance])),
+    ("florin.payment.v1.PaymentMethodService/SetDefaultPaymentMethod", customer(&[])),
+    ("florin.payment.v1.PaymentService/GetPayment", customer(&[Operator, Finance])),
+    ("florin.payment.v1.PaymentService/ListPayments", customer(&[Operator, Finance])),
+    ("florin.project.v1.ProjectService/CheckEligibility", customer(&[Operator])),
+    ("florin.project.v1.ProjectService/CreateProject", customer(&[])),
+    ("florin.project.v1.ProjectService/CancelProject", customer(&[Operator])),
+    ("florin.project.v1.ProjectService/GetProject", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ProjectService/ListProjects", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ProjectService/UpdateProject", customer(&[Operator])),
+    ("florin.project.v1.ResourceService/AddResource", customer(&[ControlPlane])),
+    ("florin.project.v1.ResourceService/GetResource", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ResourceService/ListResources", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ResourceService/RemoveResource", customer(&[ControlPlane])),
+    ("florin.project.v1.CatalogService/GetPlan", ANYONE),
+    ("florin.project.v1.CatalogService/ListPlans", ANYONE),
+    ("florin.project.v1.UsageService/GetCurrentUsage", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.credit.v1.CreditOrderService/PreviewCreditOrder", customer(&[Operator])),
+    ("florin.credit.v1.CreditOrderService/CreateCreditOrder", customer(&[])),
+    // A payment link needs no session: whoever holds the link may pay (R6.3).
+    ("florin.credit.v1.CreditOrderService/PayCreditOrder", ANYONE),
+    ("florin.credit.v1.CreditOrderService/CancelCreditOrder", customer(&[Operator])),
+    ("florin.credit.v1.CreditOrderService/GetCreditOrder", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditOrderService/ListCreditOrders", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditService/ListCredits", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditService/GetCredit", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditService/ListMovements", customer(&[Operator, Finance])),
+    ("florin.credit.v1.VoucherService/CheckVoucher", customer(&[])),
+    ("florin.credit.v1.VoucherService/RedeemVoucher", customer(&[])),
+    ("florin.credit.v1.CampaignService/CreateCampaign", service(&[Marketing])),
+    ("florin.credit.v1.CampaignService/GetCampaign", service(&[Marketing, Finance])),
+    ("florin.credit.v1.CampaignService/ListCampaigns", service(&[Marketing, Finance])),
+    ("florin.credit.v1.CampaignService/GenerateCodes", service(&[Marketing])),
+    ("florin.credit.v1.GrantService/GrantLaunchPad", service(&[Finance])),
+    ("florin.credit.v1.GrantService/GrantLoyalty", service(&[Finance])),
+    ("florin.credit.v1.GrantService/ListGrants", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/EstimateInvoice", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/GetInvoice", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/ListInvoices", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/ExplainSettlement", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
+    ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
+    ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),
+    ("florin.operation.v1.NoticeService/ListNotices", customer(&[Operator])),
+    ("florin.operation.v1.NoticeService/GetNotice", customer(&[Operator])),
+    ("florin.sandbox.v1.ClockService/GetClock", ANYONE),
+    ("florin.sandbox.v1.ClockService/AdvanceClock", service(&[Sandbox])),
+    ("florin.sandbox.v1.PaymentOutcomeService/ApprovePayment", service(&[Sandbox])),
+    ("florin.sandbox.v1.PaymentOutcomeService/DeclinePayment", service(&[Sandbox])),
+];
+
+/// The table the admission layer asks.
+#[must_use]
+pub fn table() -> AccessTable {
+    AccessTable::new(ACCESS)
+}

@@ -1,0 +1,89 @@
+//! The command line: `florin serve`, `florin migrate`, `florin demo`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Flags},
+    demo, migrate, serve, telemetry,
+};
+
+/// The billing core of a public cloud.
+#[derive(Debug, Parser)]
+#[command(name = "florin", version, about)]
+pub struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve gRPC until SIGTERM or Ctrl-C
+    Serve,
+    /// Bring the database schema up to date
+    Migrate,
+    /// Tell the whole story against a running sandbox server
+    Demo(demo::DemoArgs),
+}
+
+/// What went wrong, for the person at the terminal.
+pub type CliError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Serve => {
+            let config = settings(&cli.flags)?;
+            telemetry::start(&config);
+            prepare_folder(&config.database_url)?;
+            serve::until_stopped(config).await
+        }
+        Command::Migrate => {
+            let config = settings(&cli.flags)?;
+            telemetry::start(&config);
+            prepare_folder(&config.database_url)?;
+            migrate::migrate(&config.database_url).await?;
+            say("the schema is up to date");
+            Ok(())
+        }
+        Command::Demo(args) => demo::run(&args).await,
+    }
+}
+
+fn settings(flags: &Flags) -> Result<Config, CliError> {
+    Config::load(flags).map_err(|violations| {
+        let lines: Vec<_> = violations
+            .as_slice()
+            .iter()
+            .map(|violation| format!("  {}: {}", violation.field, violation.description))
+            .collect();
+        format!("these settings cannot be used:\n{}", lines.join("\n")).into()
+    })
+}
+
+/// The folder of a SQLite file is made if it is missing.
+fn prepare_folder(url: &str) -> Result<(), CliError> {
+    let file = url.strip_prefix("sqlite://").map(|path| path.split('?').next().unwrap_or(path));
+    if let Some(folder) = file.and_then(|file| std::path::Path::new(file).parent())
+        && !folder.as_os_str().is_empty()
+    {
+        std::fs::create_dir_all(folder)?;
+    }
+    Ok(())
+}
+
+/// Prints a line for the person at the terminal.
+#[expect(clippy::print_stdout, reason = "the command line's own voice")]
+pub fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Prints what went wrong; the exit code of a failure.
+#[expect(clippy::print_stderr, reason = "the command line's own voice")]
+pub fn complain(error: &str) -> ExitCode {
+    eprintln!("florin: {error}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,272 @@
+//! Settings: a file, the environment (`FLORIN_…`) and flags, in rising order; checked at start, every
+//! mistake named at once.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use data_encoding::BASE64;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use florin_platform::{clock::Clock, secret::ServerKey, violation::Violations};
+use florin_settlement::Instant;
+use serde::{Deserialize, Serialize};
+
+/// What sandboxes derive their secrets from, so that a sandbox needs no configuration at all. It is
+/// published here, so it keeps no secret: outside sandbox mode a key must be given.
+const SANDBOX_KEY: &[u8; 32] = b"florin sandbox: not a secret key";
+
+/// Settings given on the command line; what is not given comes from the environment or the file.
+#[derive(Args, Clone, Debug, Default, Serialize)]
+pub struct Flags {
+    /// A TOML file with settings
+    #[arg(long, global = true, env = "FLORIN_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept: sqlite://FILE or postgres://…
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// Address and port to listen on
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Sandbox mode: a movable clock and a payment provider that plays
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<bool>,
+    /// The instant a new sandbox begins at, as in 2027-03-01T00:00:00Z
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox_clock_start: Option<String>,
+    /// What to log, as in info,sqlx=warn
+    #[arg(long, global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// Settings as they are written, before they are checked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    database_url: String,
+    listen: String,
+    public_url: String,
+    sandbox: bool,
+    sandbox_clock_start: String,
+    server_key: String,
+    log: String,
+    log_format: String,
+    deadline_max_seconds: u64,
+    shutdown_grace_seconds: u64,
+    calls_max: usize,
+    message_bytes_max: usize,
+    billing_batch: usize,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            database_url: "sqlite://var/florin.db".to_owned(),
+            listen: "127.0.0.1:50051".to_owned(),
+            public_url: String::new(),
+            sandbox: true,
+            sandbox_clock_start: String::new(),
+            server_key: String::new(),
+            log: "info,sqlx=warn".to_owned(),
+            log_format: "text".to_owned(),
+            deadline_max_seconds: 60,
+            shutdown_grace_seconds: 20,
+            calls_max: 1024,
+            message_bytes_max: 4 * 1024 * 1024,
+            billing_batch: 200,
+        }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines, a JSON object a line.
+    Json,
+}
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is kept.
+    pub database_url: String,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How people reach this server: what payment links begin with. Empty: the address listened on.
+    pub public_url: String,
+    /// Whether this is a sandbox.
+    pub sandbox: bool,
+    /// Where a new sandbox's clock begins.
+    pub sandbox_clock_start: Option<Instant>,
+    /// What secrets are derived from.
+    pub server_key: ServerKey,
+    /// What to log.
+    pub log: String,
+    /// How.
+    pub log_format: LogFormat,
+    /// The longest a call may take.
+    pub deadline_max: Duration,
+    /// How long calls in flight may finish after SIGTERM; then the server exits all the same.
+    pub shutdown_grace: Duration,
+    /// How many calls run at once; more are refused.
+    pub calls_max: usize,
+    /// The largest message.
+    pub message_bytes_max: usize,
+    /// Accounts settled in one transaction of a billing run.
+    pub billing_batch: usize,
+}
+
+impl Config {
+    /// Reads and checks the settings.
+    pub fn load(flags: &Flags) -> Result<Self, Violations> {
+        let mut figment = Figment::from(Serialized::defaults(Raw::default()));
+        if let Some(file) = &flags.config {
+            if !file.is_file() {
+                return Err(Violations::one("config", format!("{} is not a file", file.display())));
+            }
+            figment = figment.merge(Toml::file(file));
+        }
+        let raw: Raw = figment
+            .merge(Env::prefixed("FLORIN_").ignore(&["config", "server", "token"]).filter(|name| !name.starts_with("test_")))
+            .merge(Serialized::defaults(flags))
+            .extract()
+            .map_err(|errors| unreadable(&errors))?;
+        raw.check()
+    }
+
+    /// The clock these settings ask for.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        if self.sandbox { Clock::Sandbox } else { Clock::System }
+    }
+}
+
+fn unreadable(errors: &figment::Error) -> Violations {
+    let mut violations = Violations::new();
+    for error in errors.clone() {
+        let field = if error.path.is_empty() { "settings".to_owned() } else { error.path.join(".") };
+        violations.add(field, &error.kind);
+    }
+    violations
+}
+
+impl Raw {
+    fn check(self) -> Result<Config, Violations> {
+        let mut violations = Violations::new();
+        let known = self.database_url.starts_with("sqlite:") || self.database_url.starts_with("postgres");
+        violations.check("database_url", known, "must begin with sqlite: or postgres:");
+        let listen = violations.take("listen", self.listen.parse::<SocketAddr>());
+        let log_format = match self.log_format.as_str() {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            other => {
+                violations.add("log_format", format!("must be text or json, not {other}"));
+                None
+            }
+        };
+        violations.take("log", tracing_subscriber::EnvFilter::try_new(&self.log));
+        let server_key = violations.take("server_key", self.key());
+        let start = violations.take("sandbox_clock_start", self.clock_start());
+        violations.check(
+            "sandbox",
+            self.sandbox,
+            "must be true: the only payment provider of this version is the sandbox's",
+        );
+        for (field, value, max) in [
+            ("deadline_max_seconds", self.deadline_max_seconds, 3600),
+            ("shutdown_grace_seconds", self.shutdown_grace_seconds, 3600),
+            ("calls_max", self.calls_max as u64, 1_000_000),
+            ("message_bytes_max", self.message_bytes_max as u64, 64 * 1024 * 1024),
+            ("billing_batch", self.billing_batch as u64, 10_000),
+        ] {
+            violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
+        }
+        let parts = listen.zip(log_format).zip(server_key).zip(start);
+        let (((listen, log_format), server_key), sandbox_clock_start) = violations.finish_with(parts)?;
+        Ok(Config {
+            database_url: self.database_url,
+            listen,
+            public_url: self.public_url.trim_end_matches('/').to_owned(),
+            sandbox: self.sandbox,
+            sandbox_clock_start,
+            server_key,
+            log: self.log,
+            log_format,
+            deadline_max: Duration::from_secs(self.deadline_max_seconds),
+            shutdown_grace: Duration::from_secs(self.shutdown_grace_seconds),
+            calls_max: self.calls_max,
+            message_bytes_max: self.message_bytes_max,
+            billing_batch: self.billing_batch,
+        })
+    }
+
+    fn key(&self) -> Result<ServerKey, String> {
+        if self.server_key.is_empty() {
+            if !self.sandbox {
+                return Err("is required outside sandbox mode: at least 32 bytes, in base64".to_owned());
+            }
+            return ServerKey::try_new(SANDBOX_KEY.to_vec()).map_err(|error| error.to_string());
+        }
+        let bytes = BASE64.decode(self.server_key.as_bytes()).map_err(|_| "is not base64".to_owned())?;
+        ServerKey::try_new(bytes).map_err(|error| error.to_string())
+    }
+
+    fn clock_start(&self) -> Result<Option<Instant>, String> {
+        if self.sandbox_clock_start.is_empty() {
+            return Ok(None);
+        }
+        let parsed: DateTime<Utc> = self
+            .sandbox_clock_start
+            .parse()
+            .map_err(|_| "must be an instant as in 2027-03-01T00:00:00Z".to_owned())?;
+        Ok(Some(Instant::new(parsed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sandbox_needs_no_settings_at_all() {
+        let config = Raw::default().check().expect("the defaults are right");
+        assert!(config.sandbox);
+        assert_eq!(config.clock(), Clock::Sandbox);
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        let raw = Raw {
+            database_url: "mysql://x".into(),
+            listen: "nowhere".into(),
+            log_format: "xml".into(),
+            sandbox: false,
+            calls_max: 0,
+            sandbox_clock_start: "soon".into(),
+            ..Raw::default()
+        };
+        let violations = raw.check().expect_err("six mistakes");
+        let fields: Vec<_> = violations.as_slice().iter().map(|violation| violation.field.as_str()).collect();
+        for field in
+            ["database_url", "listen", "log_format", "server_key", "sandbox", "sandbox_clock_start", "calls_max"]
+        {
+            assert!(fields.contains(&field), "{field} is not among {fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        let raw = Raw { server_key: BASE64.encode(b"short"), ..Raw::default() };
+        assert!(raw.check().is_err());
+    }
+}

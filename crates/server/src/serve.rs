@@ -1,0 +1,132 @@
+//! Serving: bind, answer, stop gracefully, and stop all the same when grace runs out (R12.5).
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    body::Body,
+    middleware::{from_fn, from_fn_with_state},
+};
+use florin_account::TokenAuthenticator;
+use florin_platform::layer::{self, Admission, Bounds};
+use std::sync::Arc;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tower::ServiceBuilder;
+
+use crate::{
+    access,
+    cli::{CliError, say},
+    config::Config,
+    wiring::{self, Wired},
+};
+
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A server that is running.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// A token that may call everything, in a sandbox.
+    pub sandbox_token: String,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Running {
+    /// Stops gracefully and waits for the end.
+    pub async fn stop(self) -> Result<(), CliError> {
+        self.stop.cancel();
+        Ok(self.task.await??)
+    }
+
+    /// The signal that makes the server stop.
+    #[must_use]
+    pub fn stop_signal(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+}
+
+/// Starts a server: opens the database, migrates and seeds a sandbox, binds, answers.
+pub async fn start(config: Config) -> Result<Running, CliError> {
+    let listener = TcpListener::bind(config.listen).await?;
+    let address = listener.local_addr()?;
+    let Wired { platform, routes, health, schedule, sandbox_token } = wiring::wire(&config, address).await?;
+
+    let admission =
+        Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
+    let bounds = Bounds::new(config.deadline_max, config.calls_max);
+    let layers = ServiceBuilder::new()
+        .map_request(|request: http::Request<tonic::body::Body>| request.map(Body::new))
+        .layer(from_fn(layer::traced))
+        .layer(from_fn(layer::guarded))
+        .layer(from_fn(layer::explained))
+        .layer(from_fn_with_state(bounds, layer::bounded))
+        .layer(from_fn_with_state(admission, layer::admitted));
+
+    let stop = CancellationToken::new();
+    let (stopping, grace) = (stop.clone(), config.shutdown_grace);
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(256))
+        .layer(layers)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), {
+            let stop = stop.clone();
+            async move { stop.cancelled().await }
+        });
+    let task = tokio::spawn(async move {
+        let jobs = tokio::spawn(async move { schedule.keep_running().await });
+        let unready = async {
+            stopping.cancelled().await;
+            wiring::set_unready(&health).await;
+            // A client that holds its connection open without a word would keep a graceful stop waiting.
+            tokio::time::sleep(grace).await;
+        };
+        let ended = tokio::select! {
+            ended = server => ended,
+            () = unready => {
+                tracing::warn!("the grace time is over; stopping all the same");
+                Ok(())
+            }
+        };
+        jobs.abort();
+        ended
+    });
+    tracing::info!(%address, database = %platform.db.backend_name(), "serving");
+    Ok(Running { address, sandbox_token, stop, task })
+}
+
+/// Serves until SIGTERM or Ctrl-C, and tells a newcomer what to do next.
+pub async fn until_stopped(config: Config) -> Result<(), CliError> {
+    let running = start(config).await?;
+    let (address, token) = (running.address, &running.sandbox_token);
+    say(&format!("florin listens on {address} (sandbox: the clock moves and payments play)"));
+    say("");
+    say("a sandbox service token, which may call everything:");
+    say(&format!("  {token}"));
+    say("");
+    say("try it:");
+    say(&format!("  grpcurl -plaintext {address} florin.project.v1.CatalogService/ListPlans"));
+    say(&format!(
+        "  grpcurl -plaintext -H 'authorization: Bearer {token}' {address} florin.sandbox.v1.ClockService/GetClock"
+    ));
+    let stop = running.stop_signal();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+    Ok(running.task.await??)
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

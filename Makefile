@@ -26,8 +26,9 @@ run: ## the server, on var/florin.db, in sandbox mode
 	@mkdir -p var
 	$(FLORIN) serve
 
-demo: ## a month in the life of a customer, against a server of its own
-	$(FLORIN) demo
+demo: ## the whole story told by the command line, against a sandbox server of its own
+	$(CARGO) build --locked -p florin-server --bin florin
+	tests/tools/demo "$(TARGET)/debug/florin"
 
 # Compiled first, so that the cluster lives only while tests run; `--no-run` also builds the test bed itself.
 test: ## every test, on SQLite and on PostgreSQL (FLORIN_TEST_SCALE=1)

@@ -7,7 +7,7 @@ use florin_platform::{
     refusal::Refusal,
     violation::Violations,
 };
-use florin_settlement::{Instant, RoundingError};
+use florin_settlement::{Instant, Month, RoundingError};
 use sea_orm::DbErr;
 use tonic::Status;
 
@@ -33,6 +33,12 @@ pub enum Error {
     RunInProgress {
         /// Its resource name.
         run: String,
+    },
+    /// An earlier month of the issuer has not been billed.
+    #[error("{month} has not been billed; months are billed in order")]
+    EarlierMonthUnbilled {
+        /// That month.
+        month: Month,
     },
     /// The same request id with another body.
     #[error(transparent)]
@@ -82,6 +88,7 @@ impl Error {
             | Self::NotFound(_)
             | Self::PeriodNotOver { .. }
             | Self::RunInProgress { .. }
+            | Self::EarlierMonthUnbilled { .. }
             | Self::RequestIdReused(_)
             | Self::Draft(_)
             | Self::Proof(_)
@@ -122,6 +129,9 @@ impl From<Error> for Status {
             }
             Error::RunInProgress { run } => {
                 Refusal::failed_precondition(ErrorReason::RunInProgress, text).with("billing_run", run)
+            }
+            Error::EarlierMonthUnbilled { month } => {
+                Refusal::failed_precondition(ErrorReason::EarlierMonthUnbilled, text).with("billing_month", month)
             }
             Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
             Error::Project(error) => return error.into(),

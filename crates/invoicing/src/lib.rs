@@ -1,1 +1,33 @@
 //! Estimates, invoices, numbering, settlement of what is due, and collection.
+//!
+//! Owns: what an account is asked to pay and what covered it, the numbers of documents, what becomes of
+//! an invoice's payment, debts, and the monthly run.
+//! Always holds: an invoice's content never changes once it is issued (R8.2); Σ debits + remainder = due
+//! (R7.6); numbers are gapless per series and year (R8.3); a project and month has one invoice, whatever
+//! is repeated or cut off (R8.7); an estimate is made by the code that issues (R8.5).
+//! Refuses to know: how usage is rated, how a lot is kept, how money moves.
+
+mod convert;
+mod domain;
+mod error;
+mod events;
+mod grpc;
+mod notices;
+mod service;
+mod store;
+
+pub mod jobs;
+
+pub use domain::{
+    billing_run::{BillingRun, BillingRunId},
+    invoice::{Invoice, InvoiceId, invoice_name},
+    standing::{DebtId, InvoiceState},
+};
+pub use error::Error;
+pub use grpc::{billing_runs::BillingRunRpc, invoices::InvoiceRpc};
+pub use service::{
+    outcomes::MoneyOutcomes,
+    ports::{Debts, Horizon},
+    query::prove_settlement,
+    run::{BATCH_DEFAULT, BillingRuns},
+};

@@ -25,6 +25,7 @@ pub use domain::{
     method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
     payment::{Finality, Initiator, Means, NewPayment, Payment, PaymentId, PaymentState},
     refund::RefundId,
+    watch::Watch,
 };
 pub use error::Error;
 pub use grpc::{methods::PaymentMethodRpc, outcomes::PaymentOutcomeRpc, payments::PaymentRpc};

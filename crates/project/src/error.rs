@@ -110,7 +110,7 @@ impl Error {
     }
 }
 
-fn reason(condition: &UnmetCondition) -> ErrorReason {
+pub(crate) fn reason(condition: &UnmetCondition) -> ErrorReason {
     match condition {
         UnmetCondition::AccountNotActive(_) => ErrorReason::AccountNotActive,
         UnmetCondition::TermsNotAccepted(_) => ErrorReason::TermsNotAccepted,

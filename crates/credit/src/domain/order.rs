@@ -219,12 +219,13 @@ impl CreditOrder {
         }
     }
 
-    /// `payment` begins; the buyer may have asked for immediate supply with it.
+    /// `payment` begins; the buyer may have asked for immediate supply with it. It may take the place of
+    /// one that still waits for the customer: whether there is room for it is the payment slice's to say.
     ///
     /// # Errors
-    /// [`OrderRefusal`] unless it awaits payment at `at`.
+    /// [`OrderRefusal`] if it is paid, canceled or, at `at`, expired.
     pub fn begin_payment(self, at: Instant, payment: PaymentId, consent: Consent) -> Result<Self, OrderRefusal> {
-        self.check_open(at)?;
+        self.check_payable(at)?;
         let supply_requested = match consent {
             Consent::ImmediateSupply if self.withdrawable => self.supply_requested.or(Some(at)),
             Consent::ImmediateSupply | Consent::NotGiven => self.supply_requested,
@@ -232,28 +233,40 @@ impl CreditOrder {
         Ok(Self { supply_requested, payment: Some(payment), ..self.moved(OrderState::Processing, at) })
     }
 
-    /// `payment` did not succeed: the order can be paid again, until it expires. `None` if the order has
-    /// moved on and does not care.
-    #[must_use]
-    pub fn payment_failed(self, at: Instant, payment: PaymentId) -> Option<Self> {
-        let is_its_payment = self.state == OrderState::Processing && self.payment == Some(payment);
-        is_its_payment.then(|| self.moved(OrderState::AwaitingPayment, at))
+    /// Whether a payment may begin at `at`.
+    ///
+    /// # Errors
+    /// [`OrderRefusal`] if it is paid, canceled or, at `at`, expired.
+    pub fn check_payable(&self, at: Instant) -> Result<(), OrderRefusal> {
+        let state = self.state_at(at);
+        match state {
+            OrderState::AwaitingPayment | OrderState::Processing => Ok(()),
+            OrderState::Expired => Err(OrderRefusal::Expired),
+            OrderState::Paid { .. } | OrderState::Canceled => Err(OrderRefusal::Done(state)),
+        }
     }
 
-    /// `payment` succeeded at `at`.
+    /// No payment is on its way any more: the order can be paid again, until it expires. `None` if the
+    /// order has moved on and does not care.
+    #[must_use]
+    pub fn payment_failed(self, at: Instant) -> Option<Self> {
+        let waits = self.state == OrderState::Processing;
+        waits.then(|| self.moved(OrderState::AwaitingPayment, at))
+    }
+
+    /// `payment`, made for this order, succeeded at `at`. Of several the first one pays.
     #[must_use]
     pub fn pay(self, at: Instant, payment: PaymentId) -> Paid {
-        let is_payable = match self.state_at(at) {
-            OrderState::Processing | OrderState::AwaitingPayment => self.payment == Some(payment),
-            OrderState::Paid { .. } if self.payment == Some(payment) => return Paid::Before(self),
-            OrderState::Paid { .. } | OrderState::Canceled | OrderState::Expired => false,
-        };
-        if !is_payable {
-            return Paid::NotPayable;
+        match self.state_at(at) {
+            OrderState::Processing | OrderState::AwaitingPayment => {
+                let waits = self.withdrawable && self.supply_requested.is_none();
+                let supply = if waits { at.plus_days(WITHDRAWAL_DAYS) } else { at };
+                let paid = self.moved(OrderState::Paid { paid: at, supply, lot: None }, at);
+                Paid::Now(Self { payment: Some(payment), ..paid })
+            }
+            OrderState::Paid { .. } if self.payment == Some(payment) => Paid::Before(self),
+            OrderState::Paid { .. } | OrderState::Canceled | OrderState::Expired => Paid::NotPayable,
         }
-        let waits = self.withdrawable && self.supply_requested.is_none();
-        let supply = if waits { at.plus_days(WITHDRAWAL_DAYS) } else { at };
-        Paid::Now(self.moved(OrderState::Paid { paid: at, supply, lot: None }, at))
     }
 
     /// The lot of a paid order has been issued. An order that has one keeps it.
@@ -276,7 +289,10 @@ impl CreditOrder {
     /// # Errors
     /// [`OrderRefusal`] unless it awaits payment at `at`: after payment there is no canceling (R6.4).
     pub fn cancel(self, at: Instant) -> Result<Self, OrderRefusal> {
-        self.check_open(at)?;
+        if self.state == OrderState::Processing {
+            return Err(OrderRefusal::PaymentInProgress(self.payment));
+        }
+        self.check_payable(at)?;
         Ok(self.moved(OrderState::Canceled, at))
     }
 
@@ -292,16 +308,6 @@ impl CreditOrder {
     pub fn invoiced(self, at: Instant, invoice: &str) -> Self {
         let state = self.state;
         Self { purchase_invoice: Some(invoice.to_owned()), ..self.moved(state, at) }
-    }
-
-    fn check_open(&self, at: Instant) -> Result<(), OrderRefusal> {
-        let state = self.state_at(at);
-        match state {
-            OrderState::AwaitingPayment => Ok(()),
-            OrderState::Processing => Err(OrderRefusal::PaymentInProgress(self.payment)),
-            OrderState::Expired => Err(OrderRefusal::Expired),
-            OrderState::Paid { .. } | OrderState::Canceled => Err(OrderRefusal::Done(state)),
-        }
     }
 
     fn moved(self, state: OrderState, at: Instant) -> Self {

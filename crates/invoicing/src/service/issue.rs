@@ -84,7 +84,7 @@ impl Ready<'_> {
 
 /// Issues the drafts of `batch` at `at`: lots debited, payments begun, everything written.
 pub(crate) async fn issue(tx: &Tx, at: Instant, call: &Call, batch: &Batch<'_>) -> Result<Vec<Issued>, Error> {
-    let ready = collected(tx, at, batch).await?;
+    let ready = collected(tx, at, call, batch).await?;
     let debits = ready.iter().map(|ready| (ready.owner(), ready.name.clone(), ready.draft.plan.clone()));
     florin_credit::lots::debit(tx, at, &debits.collect::<Vec<_>>()).await?;
     let parts = ready.iter().map(|ready| (ready.id, ready.draft)).collect::<Vec<_>>();
@@ -108,7 +108,7 @@ fn issued(ready: &Ready<'_>, collection: Collection) -> Issued {
 }
 
 /// Begins the payments and decides where each invoice stands.
-async fn collected<'a>(tx: &Tx, at: Instant, batch: &'a Batch<'a>) -> Result<Vec<Ready<'a>>, Error> {
+async fn collected<'a>(tx: &Tx, at: Instant, call: &Call, batch: &'a Batch<'a>) -> Result<Vec<Ready<'a>>, Error> {
     let owners = batch.accounts.keys().copied().collect::<Vec<_>>();
     let methods = florin_payment::default_methods(tx, &owners).await?;
     let methods: BTreeMap<AccountId, _> = methods.into_iter().map(|method| (method.account, method.id)).collect();
@@ -127,7 +127,7 @@ async fn collected<'a>(tx: &Tx, at: Instant, batch: &'a Batch<'a>) -> Result<Vec
                     means: Means::Method(*method),
                     initiator: Initiator::Merchant,
                 };
-                Standing::first(amount, begin(tx, at, content.account, new).await?, at)
+                Standing::first(amount, begin(tx, at, call, content.account, new).await?, at)
             }
             (Collection::DefaultMethod, Some(_) | None) => Standing::first(amount, None, at),
         };
@@ -137,9 +137,15 @@ async fn collected<'a>(tx: &Tx, at: Instant, batch: &'a Batch<'a>) -> Result<Vec
 }
 
 /// Begins a payment; none if the method may not pay: then the invoice is a debt (R9.1).
-async fn begin(tx: &Tx, at: Instant, account: AccountId, new: NewPayment) -> Result<Option<PaymentId>, Error> {
+async fn begin(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: AccountId,
+    new: NewPayment,
+) -> Result<Option<PaymentId>, Error> {
     use florin_payment::Error as Refused;
-    match florin_payment::begin(tx, at, account, new).await {
+    match florin_payment::begin(tx, at, call, account, new).await {
         Ok(payment) => Ok(Some(payment)),
         Err(Refused::FirstPaymentNeedsCard | Refused::MethodNotValid { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -164,6 +164,8 @@ pub(crate) struct Filter {
     pub(crate) project: Option<ProjectId>,
     pub(crate) kinds: Vec<InvoiceKind>,
     pub(crate) states: Vec<InvoiceState>,
+    /// Only kinds were asked for that are never issued.
+    pub(crate) finds_none: bool,
 }
 
 /// The invoices of `account`, oldest first.
@@ -174,6 +176,9 @@ pub(crate) async fn list(
     after: Option<InvoiceId>,
     fetch: u64,
 ) -> Result<Vec<Model>, DbErr> {
+    if filter.finds_none {
+        return Ok(Vec::new());
+    }
     let mut wanted = Condition::all().add(Column::AccountId.eq(account));
     if let Some(project) = filter.project {
         wanted = wanted.add(Column::ProjectId.eq(project));

@@ -14,9 +14,9 @@ use florin_settlement::Instant;
 use super::watch::{Awaited, Watch};
 
 /// The longest label, in characters.
-pub const LABEL_CHARACTERS_MAX: usize = 255;
+pub(crate) const LABEL_CHARACTERS_MAX: usize = 255;
 /// The longest token of a provider, in bytes.
-pub const TOKEN_BYTES_MAX: usize = 255;
+pub(crate) const TOKEN_BYTES_MAX: usize = 255;
 
 /// Marks ids of payment methods.
 #[derive(Debug)]
@@ -215,7 +215,7 @@ pub enum Registration {
 
 /// What news about a method mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MethodNews {
+pub(crate) enum MethodNews {
     /// Nothing changed for anybody else; the row is to be kept up to date.
     Waiting(PaymentMethod),
     /// It can pay from now on.
@@ -229,7 +229,7 @@ pub enum MethodNews {
 impl PaymentMethod {
     /// A method about to be registered.
     #[must_use]
-    pub fn creating(account: AccountId, kind: MethodKind, label: String, token: String, at: Instant) -> Self {
+    pub(crate) fn creating(account: AccountId, kind: MethodKind, label: String, token: String, at: Instant) -> Self {
         Self {
             account,
             id: PaymentMethodId::generate(at),
@@ -269,7 +269,7 @@ impl PaymentMethod {
     /// Takes in what the provider says at `at`. What is finished stays as it is, so that news may come
     /// twice and late.
     #[must_use]
-    pub fn learn(self, registration: Registration, at: Instant) -> MethodNews {
+    pub(crate) fn learn(self, registration: Registration, at: Instant) -> MethodNews {
         let Some(watch) = self.state.watch() else { return MethodNews::Settled(self) };
         match registration {
             Registration::Valid { reference, details } => MethodNews::BecameValid(Self {
@@ -278,9 +278,11 @@ impl PaymentMethod {
                 ..self.moved(MethodState::Valid, at)
             }),
             Registration::ActionRequired { url, details } => {
-                let watch = match self.state {
-                    MethodState::Validating { .. } => watch.looked(Awaited::Customer, at),
-                    _ => Watch::begin(Awaited::Customer, at),
+                let asked_before = matches!(self.state, MethodState::Validating { .. });
+                let watch = if asked_before {
+                    watch.looked(Awaited::Customer, at)
+                } else {
+                    Watch::begin(Awaited::Customer, at)
                 };
                 let state = MethodState::Validating { action_url: url, watch };
                 MethodNews::Waiting(Self { details, ..self.moved(state, at) })
@@ -292,7 +294,7 @@ impl PaymentMethod {
 
     /// The method after a look at `at` that got no answer.
     #[must_use]
-    pub fn unanswered(mut self, at: Instant) -> Self {
+    pub(crate) fn unanswered(mut self, at: Instant) -> Self {
         match &mut self.state {
             MethodState::Creating(watch) => *watch = watch.looked(Awaited::Answer, at),
             MethodState::Validating { watch, .. } => *watch = watch.looked(Awaited::Customer, at),
@@ -308,14 +310,14 @@ impl PaymentMethod {
 
     /// The method once its card's date is over; nothing for what does not expire or is not VALID.
     #[must_use]
-    pub fn expired(self, at: Instant) -> Option<Self> {
+    pub(crate) fn expired(self, at: Instant) -> Option<Self> {
         let over = self.details.expiry.is_some_and(|expiry| expiry.end() <= at);
         (over && self.state == MethodState::Valid).then(|| self.moved(MethodState::Expired, at))
     }
 
     /// The method after it became the default, or no longer is.
     #[must_use]
-    pub fn touched(self, at: Instant) -> Self {
+    pub(crate) fn touched(self, at: Instant) -> Self {
         Self { version: self.version + 1, updated: at, ..self }
     }
 

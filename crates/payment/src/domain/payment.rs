@@ -221,7 +221,7 @@ pub struct Payment {
 
 /// What news about a payment mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PaymentNews {
+pub(crate) enum PaymentNews {
     /// Still open.
     Waiting(Payment),
     /// The money came, just now.
@@ -235,7 +235,7 @@ pub enum PaymentNews {
 impl Payment {
     /// The attempt about to be made.
     #[must_use]
-    pub fn begin(account: AccountId, new: NewPayment, at: Instant) -> Self {
+    pub(crate) fn begin(account: AccountId, new: NewPayment, at: Instant) -> Self {
         Self {
             account,
             id: PaymentId::generate(at),
@@ -258,7 +258,7 @@ impl Payment {
     /// Takes in what the provider says at `at`. What is final stays as it is, so that news may come twice,
     /// late and in any order.
     #[must_use]
-    pub fn learn(self, outcome: ChargeOutcome, at: Instant) -> PaymentNews {
+    pub(crate) fn learn(self, outcome: ChargeOutcome, at: Instant) -> PaymentNews {
         if !self.is_open() {
             return PaymentNews::Settled(self);
         }
@@ -282,7 +282,7 @@ impl Payment {
 
     /// The payment after a look at `at` that got no answer.
     #[must_use]
-    pub fn unanswered(mut self, at: Instant) -> Self {
+    pub(crate) fn unanswered(mut self, at: Instant) -> Self {
         let awaited = self.state.awaited();
         if let (
             Some((awaited, _)),
@@ -296,7 +296,7 @@ impl Payment {
 
     /// The payment once its captured money is back where it came from; unchanged if none was captured.
     #[must_use]
-    pub fn refunded(self, at: Instant) -> Self {
+    pub(crate) fn refunded(self, at: Instant) -> Self {
         match self.state {
             PaymentState::Succeeded { settled } => self.moved(PaymentState::Refunded { settled }, at),
             PaymentState::Processing(_)

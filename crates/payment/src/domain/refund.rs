@@ -23,7 +23,7 @@ pub type RefundId = Id<RefundMark>;
 
 /// Why money goes back. One refund per payment and purpose, ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// What it was to pay for is no longer payable, or was paid already (R6.3).
     Unwanted,
 }
@@ -31,7 +31,7 @@ pub enum Purpose {
 impl Purpose {
     /// The stored form.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Unwanted => "UNWANTED",
         }
@@ -39,14 +39,14 @@ impl Purpose {
 
     /// Reads the stored form.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         (text == Self::Unwanted.as_str()).then_some(Self::Unwanted)
     }
 }
 
 /// How far a refund is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RefundState {
+pub(crate) enum RefundState {
     /// To be made, or its outcome is not known.
     Requested(Watch),
     /// The money is back.
@@ -61,7 +61,7 @@ pub enum RefundState {
 impl RefundState {
     /// The stored form.
     #[must_use]
-    pub fn as_str(&self) -> &'static str {
+    pub(crate) fn as_str(&self) -> &'static str {
         match self {
             Self::Requested(_) => "REQUESTED",
             Self::Done => "DONE",
@@ -84,29 +84,29 @@ pub enum RefundOutcome {
 
 /// Money on its way back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refund {
+pub(crate) struct Refund {
     /// Whose.
-    pub account: AccountId,
+    pub(crate) account: AccountId,
     /// Its id.
-    pub id: RefundId,
+    pub(crate) id: RefundId,
     /// The payment it gives back.
-    pub payment: PaymentId,
+    pub(crate) payment: PaymentId,
     /// Why.
-    pub purpose: Purpose,
+    pub(crate) purpose: Purpose,
     /// How much.
-    pub amount: Money,
+    pub(crate) amount: Money,
     /// How far it is.
-    pub state: RefundState,
+    pub(crate) state: RefundState,
     /// When it was decided.
-    pub created: Instant,
+    pub(crate) created: Instant,
     /// When it last changed.
-    pub updated: Instant,
+    pub(crate) updated: Instant,
 }
 
 impl Refund {
     /// All of `payment`, because nothing wants it.
     #[must_use]
-    pub fn of_unwanted(payment: &Payment, at: Instant) -> Self {
+    pub(crate) fn of_unwanted(payment: &Payment, at: Instant) -> Self {
         Self {
             account: payment.account,
             id: RefundId::generate(at),
@@ -121,7 +121,7 @@ impl Refund {
 
     /// The refund after what the provider said; what is final stays as it is.
     #[must_use]
-    pub fn learn(self, outcome: RefundOutcome, at: Instant) -> Self {
+    pub(crate) fn learn(self, outcome: RefundOutcome, at: Instant) -> Self {
         match self.state {
             RefundState::Done | RefundState::Refused { .. } => self,
             RefundState::Requested(_) => {
@@ -136,7 +136,7 @@ impl Refund {
 
     /// The refund after a try at `at` that got no answer.
     #[must_use]
-    pub fn unanswered(mut self, at: Instant) -> Self {
+    pub(crate) fn unanswered(mut self, at: Instant) -> Self {
         if let RefundState::Requested(watch) = &mut self.state {
             *watch = watch.looked(Awaited::Answer, at);
         }

@@ -11,7 +11,7 @@ const BANK: Duration = Duration::from_secs(24 * 3600);
 
 /// Who is awaited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Awaited {
+pub(crate) enum Awaited {
     /// The provider's answer, which may have been lost: 30 seconds, then twice as long each time, at most
     /// an hour.
     Answer,
@@ -33,13 +33,13 @@ pub struct Watch {
 impl Watch {
     /// The watch that begins at `at`.
     #[must_use]
-    pub fn begin(awaited: Awaited, at: Instant) -> Self {
+    pub(crate) fn begin(awaited: Awaited, at: Instant) -> Self {
         Self { looks: 0, next: at.plus(pause(awaited, 0)) }
     }
 
     /// The watch after a look at `at` that brought no news.
     #[must_use]
-    pub fn looked(self, awaited: Awaited, at: Instant) -> Self {
+    pub(crate) fn looked(self, awaited: Awaited, at: Instant) -> Self {
         let looks = self.looks.saturating_add(1);
         Self { looks, next: at.plus(pause(awaited, looks)) }
     }

@@ -150,7 +150,7 @@ impl Recorder<'_> {
         self.audit_method(&method).await?;
         if let Failed { code } | Rejected { code } = &method.state {
             let payment_method = method_name(method.account, method.id);
-            let fact = PaymentMethodRefused { payment_method, decline_code: code.clone() };
+            let fact = PaymentMethodRefused { payment_method, code: code.clone() };
             outbox::append(tx, *at, method.account, &fact).await?;
         }
         let told = outcomes.method_refused(tx, *at, call, method.account, method.id).await;

@@ -70,7 +70,7 @@ async fn record(
         }
         RefundState::Refused { code } => {
             tracing::error!(payment = name, code, "the provider refuses to give money back; an operator has to");
-            let fact = PaymentRefundRefused { payment: name, amount_incl_tax, decline_code: code.clone() };
+            let fact = PaymentRefundRefused { payment: name, amount_incl_tax, code: code.clone() };
             outbox::append(tx, at, refund.account, &fact).await?;
         }
     }

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use florin_settlement::{Currency, Instant, PlanFamily, UnitPrice};
+use florin_settlement::{Currency, Decimal, Instant, PlanFamily, TaxRate, UnitPrice};
 
 /// The longest plan code, in bytes.
 pub const CODE_BYTES_MAX: usize = 63;
@@ -166,6 +166,19 @@ pub struct PriceVersion {
     pub effective: Instant,
 }
 
+impl PriceVersion {
+    /// The price of one unit with tax at `rate`, exactly: for display, never for a charge (R1.5). None for
+    /// prices so large that it cannot be written exactly.
+    #[must_use]
+    pub fn amount_incl_tax(self, rate: TaxRate) -> Option<Decimal> {
+        let (amount, percent) = (self.price.amount(), rate.percent());
+        let whole = 10_i128.checked_pow(percent.scale() + 2)?;
+        let mantissa = amount.mantissa().checked_mul(whole.checked_add(percent.mantissa())?)?;
+        let exact = Decimal::try_from_i128_with_scale(mantissa, amount.scale() + percent.scale() + 2);
+        exact.ok().map(|exact| exact.normalize())
+    }
+}
+
 /// A plan and its prices in every currency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PricedPlan {
@@ -267,6 +280,18 @@ mod tests {
         assert_eq!(in_force(Currency::EUR, "2027-01-31T23:59:59Z").as_deref(), Some("0.1"));
         assert_eq!(in_force(Currency::EUR, "2027-02-01T00:00:00Z").as_deref(), Some("0.2"));
         assert_eq!(in_force(Currency::GBP, "2027-02-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_price_with_tax_is_exact() {
+        let with_tax = |price, rate| {
+            let rate = TaxRate::parse(rate).expect("a rate");
+            version(price, Currency::EUR, "2027-01-01T00:00:00Z").amount_incl_tax(rate).map(|d| d.to_string())
+        };
+        assert_eq!(with_tax("0.111", "20").as_deref(), Some("0.1332"));
+        assert_eq!(with_tax("0.0000555556", "20").as_deref(), Some("0.00006666672"));
+        assert_eq!(with_tax("100", "5.5").as_deref(), Some("105.5"));
+        assert_eq!(with_tax("999999999999999999.9999999999", "20"), None);
     }
 
     #[test]

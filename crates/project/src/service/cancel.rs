@@ -28,11 +28,14 @@ pub(crate) async fn cancel_project(
     if project.state != ProjectState::PendingFunding {
         return Err(Error::NotPending(project.state));
     }
-    if let Funding::CreditOrder(order) = project.funding {
+    let funding = project.funding;
+    let canceled = match fund::cancel_found(tx, at, call, project).await? {
+        Moved::Now(project) | Moved::Before(project) => project,
+        Moved::Impossible(project) => return Err(Error::NotPending(project.state)),
+    };
+    // The project first: credit tells its gate of a canceled order, and then finds nothing left to do.
+    if let Funding::CreditOrder(order) = funding {
         orders::cancel(tx, at, call, account, order).await?;
     }
-    match fund::cancel_found(tx, at, call, project).await? {
-        Moved::Now(project) | Moved::Before(project) => Ok(project),
-        Moved::Impossible(project) => Err(Error::NotPending(project.state)),
-    }
+    Ok(canceled)
 }

@@ -11,7 +11,7 @@ use florin_account::Account;
 use florin_credit::{ProjectId, VoucherRefusal, orders, vouchers};
 use florin_payment::{MethodKind, MethodState, PaymentMethodId};
 use florin_platform::{
-    audit,
+    Platform, audit,
     call::Call,
     db::{Reader, Tx},
     id::AccountId,
@@ -19,6 +19,7 @@ use florin_platform::{
     wire::account_name,
 };
 use florin_settlement::{Instant, Money};
+use sea_orm::DbErr;
 
 use super::{eligibility, query};
 use crate::{
@@ -72,6 +73,48 @@ pub(crate) async fn create_project(
     audit::record(tx, at, call, account.id, &name).await?;
     outbox::append(tx, at, account.id, &ProjectCreated { project: name, pending_funding: is_pending }).await?;
     Ok(Ok(project))
+}
+
+/// Decides and answers as [`create_project`] would, and writes nothing: the transaction is rolled back. A
+/// refused voucher code still counts as tried, or codes could be guessed for free.
+pub(crate) async fn rehearse(
+    platform: &Platform,
+    debts: &dyn DebtStanding,
+    call: &Call,
+    new: &NewProject,
+) -> Result<Project, Error> {
+    let outcome = platform
+        .db
+        .write(|tx| async move {
+            let now = platform.clock.now(&tx).await?;
+            match create_project(&tx, debts, now, call, new.clone()).await? {
+                Ok(project) => Err(Rehearsed::Well(project)),
+                Err(refused) => Ok(refused),
+            }
+        })
+        .await;
+    match outcome {
+        Ok(refused) | Err(Rehearsed::Badly(refused)) => Err(refused),
+        Err(Rehearsed::Well(project)) => Ok(project),
+    }
+}
+
+/// How a rehearsal ends: always with a rollback, except for the trace of a refused code.
+enum Rehearsed {
+    Well(Project),
+    Badly(Error),
+}
+
+impl From<Error> for Rehearsed {
+    fn from(error: Error) -> Self {
+        Self::Badly(error)
+    }
+}
+
+impl From<DbErr> for Rehearsed {
+    fn from(error: DbErr) -> Self {
+        Self::Badly(error.into())
+    }
 }
 
 fn refusal(account: AccountId, reason: Ineligible) -> Error {

@@ -6,7 +6,7 @@ use florin_platform::{
     db::{Tx, sql},
     id::AccountId,
 };
-use florin_settlement::{Instant, Quantity};
+use florin_settlement::Quantity;
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use super::plan::code_of;
@@ -100,12 +100,12 @@ pub(crate) async fn insert(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
 
-/// Keeps the removal at `at`, and ends the open interval there.
-pub(crate) async fn remove(tx: &Tx, resource: &Resource, at: Instant) -> Result<(), DbErr> {
+/// Keeps the removal, and ends the open interval there.
+pub(crate) async fn remove(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
     Entity::update(active(resource)?).exec(tx).await?;
     let text = "UPDATE resource_interval SET ended_at = $3 \
                 WHERE account_id = $1 AND resource_id = $2 AND ended_at IS NULL";
-    let values = [resource.account.into(), resource.id.into(), At::from(at).into()];
+    let values = [resource.account.into(), resource.id.into(), resource.removed.map(At::from).into()];
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
 

@@ -76,33 +76,36 @@ fn an_order_expires_by_its_instant_but_never_while_a_payment_is_in_progress() {
     let paying = paying(order(), FIRST, Consent::NotGiven);
     assert_eq!(paying.state_at(over), OrderState::Processing);
     assert_eq!(paying.clone().expire(over), None);
-    let failed = paying.payment_failed(over, FIRST).expect("its payment failed");
+    let failed = paying.payment_failed(over).expect("its payment failed");
     assert_eq!(failed.state_at(over), OrderState::Expired);
     assert!(failed.expire(over).is_some_and(|order| order.state == OrderState::Expired));
 }
 
 #[test]
-fn one_payment_at_a_time() {
+fn an_order_being_paid_is_not_canceled_and_can_be_paid_again_once_the_payment_failed() {
+    let now = at("2027-01-31T11:00:01Z");
     let paying = paying(order(), FIRST, Consent::NotGiven);
-    let again = paying.clone().begin_payment(at("2027-01-31T11:00:01Z"), SECOND, Consent::NotGiven);
-    assert_eq!(again, Err(OrderRefusal::PaymentInProgress(Some(FIRST))));
-    assert_eq!(paying.clone().cancel(at("2027-01-31T11:00:01Z")), Err(OrderRefusal::PaymentInProgress(Some(FIRST))));
-    assert_eq!(paying.payment_failed(at("2027-01-31T11:00:01Z"), SECOND), None);
+    assert_eq!(paying.clone().cancel(now), Err(OrderRefusal::PaymentInProgress(Some(FIRST))));
+    let failed = paying.payment_failed(now).expect("it was being paid");
+    assert_eq!(failed.state_at(now), OrderState::AwaitingPayment);
+    assert_eq!(failed.payment, Some(FIRST));
+    assert_eq!(order().payment_failed(now), None);
 }
 
 #[test]
-fn money_pays_an_order_once_and_anything_else_goes_back() {
+fn the_first_money_pays_an_order_once_and_anything_else_goes_back() {
     let now = at("2027-01-31T11:00:02Z");
-    let Paid::Now(paid) = paying(order(), FIRST, Consent::NotGiven).pay(now, FIRST) else {
-        panic!("the order is payable")
-    };
+    // The customer began a second payment while the first one waited for 3-D Secure, then passed the first.
+    let replaced = paying(paying(order(), FIRST, Consent::NotGiven), SECOND, Consent::NotGiven);
+    let Paid::Now(paid) = replaced.pay(now, FIRST) else { panic!("the order is payable") };
     assert_eq!(paid.state, OrderState::Paid { paid: now, supply: now, lot: None });
+    assert_eq!(paid.payment, Some(FIRST));
     assert!(matches!(paid.clone().pay(now, FIRST), Paid::Before(_)));
     assert_eq!(paid.clone().pay(now, SECOND), Paid::NotPayable);
     assert!(matches!(paid.cancel(now), Err(OrderRefusal::Done(OrderState::Paid { .. }))));
     let canceled = order().cancel(now).expect("awaits payment");
     assert_eq!(canceled.pay(now, FIRST), Paid::NotPayable);
-    assert_eq!(order().pay(now, FIRST), Paid::NotPayable);
+    assert_eq!(order().pay(at("2027-02-01T10:00:00Z"), FIRST), Paid::NotPayable);
 }
 
 #[test]

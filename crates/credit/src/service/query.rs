@@ -1,0 +1,184 @@
+//! Reads, also for the slices above.
+
+use florin_account::{Account, AccountState};
+use florin_platform::{
+    db::Reader,
+    id::{AccountId, Id, Kind},
+    page::Page,
+    violation::Violations,
+    wire::account_name,
+};
+use florin_settlement::{Instant, LotKind};
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    domain::{
+        campaign::{Campaign, CampaignId},
+        grant::Grant,
+        lot::{CreditId, LotStanding, LotState},
+        movement::Movement,
+        order::{CreditOrder, OrderId},
+        project_ref::ProjectId,
+    },
+    error::Error,
+    names::{campaign_name, credit_name, order_name, project_name},
+    ports::{GateView, ProjectGate},
+    store::{self, lot::Scope},
+};
+
+/// The account, or NOT_FOUND.
+pub(crate) async fn account(connection: &impl ConnectionTrait, id: AccountId) -> Result<Account, Error> {
+    florin_account::find(connection, id).await?.ok_or_else(|| Error::NotFound(account_name(id)))
+}
+
+/// The account, if it is ACTIVE.
+pub(crate) async fn active_account(connection: &impl ConnectionTrait, id: AccountId) -> Result<Account, Error> {
+    let account = account(connection, id).await?;
+    match account.state {
+        AccountState::Active => Ok(account),
+        AccountState::Pending | AccountState::Suspended | AccountState::Closed => {
+            Err(Error::AccountNotActive { state: account.state.as_str() })
+        }
+    }
+}
+
+/// What the project slice says of a project, or NOT_FOUND.
+pub(crate) async fn project(
+    gate: &dyn ProjectGate,
+    reader: Reader<'_>,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<GateView, Error> {
+    let view = gate.project(reader, account, project).await.map_err(Error::Port)?;
+    view.ok_or_else(|| Error::NotFound(project_name(account, project)))
+}
+
+/// What the project slice says of a project, if value can still come to it.
+pub(crate) async fn live_project(
+    gate: &dyn ProjectGate,
+    reader: Reader<'_>,
+    account: AccountId,
+    id: ProjectId,
+) -> Result<GateView, Error> {
+    let view = project(gate, reader, account, id).await?;
+    if view.live { Ok(view) } else { Err(Error::ProjectNotLive(project_name(account, id))) }
+}
+
+/// The order of `account`, if it exists.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn find_order(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    order: OrderId,
+) -> Result<Option<CreditOrder>, Error> {
+    Ok(store::order::find(connection, account, order).await?)
+}
+
+/// The order, or NOT_FOUND.
+pub(crate) async fn order(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: OrderId,
+) -> Result<CreditOrder, Error> {
+    find_order(connection, account, id).await?.ok_or_else(|| Error::NotFound(order_name(account, id)))
+}
+
+/// The orders of a project that can still be paid, or are being paid, at `at`.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn open_orders(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: ProjectId,
+    at: Instant,
+) -> Result<Vec<CreditOrder>, Error> {
+    let states = vec!["AWAITING_PAYMENT", "PROCESSING"];
+    let filter = store::order::Filter { project: Some(project), states };
+    Ok(store::order::list(connection, account, &filter, at, None, u64::from(u32::MAX)).await?)
+}
+
+pub(crate) async fn list_orders(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    filter: &store::order::Filter,
+    at: Instant,
+    page: &Page,
+) -> Result<Vec<CreditOrder>, Error> {
+    Ok(store::order::list(connection, account, filter, at, after(page)?, page.fetch()).await?)
+}
+
+/// Which lots are listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lots {
+    pub(crate) account: AccountId,
+    /// That project's own; all of the account when there is none.
+    pub(crate) project: Option<ProjectId>,
+    pub(crate) kinds: Vec<LotKind>,
+    pub(crate) states: Vec<LotState>,
+}
+
+pub(crate) async fn list_lots(
+    connection: &impl ConnectionTrait,
+    wanted: Lots,
+    at: Instant,
+    page: &Page,
+) -> Result<Vec<LotStanding>, Error> {
+    let filter = store::movement::Filter {
+        scope: wanted.project.map_or(Scope::Everything, Scope::Project),
+        kinds: wanted.kinds,
+        states: wanted.states,
+    };
+    Ok(store::movement::list_lots(connection, wanted.account, &filter, at, after(page)?, page.fetch()).await?)
+}
+
+/// A lot under its name, or NOT_FOUND: also when it belongs to another project than its name says.
+pub(crate) async fn lot(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: Option<ProjectId>,
+    id: CreditId,
+) -> Result<LotStanding, Error> {
+    let missing = || Error::NotFound(credit_name(account, project, id));
+    let found = store::lot::find(connection, account, id).await?;
+    let found = found.filter(|lot| lot.project == project).ok_or_else(missing)?;
+    store::movement::standings(connection, account, vec![found]).await?.pop().ok_or_else(missing)
+}
+
+pub(crate) async fn list_movements(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lot: CreditId,
+    page: &Page,
+) -> Result<Vec<Movement>, Error> {
+    let after = page.after.as_deref().map(str::parse::<i64>).transpose();
+    let after = after.map_err(|error| Violations::one("page_token", error))?;
+    Ok(store::movement::list(connection, account, lot, after.unwrap_or(0), page.fetch()).await?)
+}
+
+/// The campaign, or NOT_FOUND.
+pub(crate) async fn campaign(connection: &impl ConnectionTrait, id: CampaignId) -> Result<Campaign, Error> {
+    store::campaign::find(connection, id).await?.ok_or_else(|| Error::NotFound(campaign_name(id)))
+}
+
+pub(crate) async fn list_campaigns(
+    connection: &impl ConnectionTrait,
+    page: &Page,
+) -> Result<Vec<Campaign>, Error> {
+    Ok(store::campaign::list(connection, after(page)?, page.fetch()).await?)
+}
+
+pub(crate) async fn list_grants(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    page: &Page,
+) -> Result<Vec<Grant>, Error> {
+    Ok(store::grant::list(connection, account, after(page)?, page.fetch()).await?)
+}
+
+fn after<K: Kind>(page: &Page) -> Result<Option<Id<K>>, Error> {
+    let after = page.after.as_deref().map(Id::parse).transpose();
+    Ok(after.map_err(|error| Violations::one("page_token", error))?)
+}

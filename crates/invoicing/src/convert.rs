@@ -1,0 +1,5 @@
+//! Between the wire and the domain: the only place that names both.
+
+pub(crate) mod billing_run;
+pub(crate) mod explanation;
+pub(crate) mod invoice;

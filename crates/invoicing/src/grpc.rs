@@ -1,0 +1,4 @@
+//! Handlers: parse, one call, render.
+
+pub(crate) mod billing_runs;
+pub(crate) mod invoices;

@@ -1,0 +1,115 @@
+//! What becomes of an invoice's payment (R9.1), inside the transaction that records the payment's
+//! outcome, with the account locked. Each once: the invoice's standing decides, whatever is repeated.
+
+use florin_account::Account;
+use florin_payment::{Payment, Settled, payment_name};
+use florin_platform::{
+    audit,
+    call::Call,
+    db::Tx,
+    id::AccountId,
+    notice, outbox,
+    wire::{account_name, money},
+};
+use florin_settlement::Instant;
+
+use crate::{
+    domain::{
+        invoice::{Invoice, InvoiceId, invoice_name},
+        standing::{Debt, DebtId, Receipt, Standing},
+    },
+    error::Error,
+    events::{DebtClosed, DebtOpened, InvoicePaid},
+    notices, store,
+};
+
+/// The money came: PAID, the debt closed, loyalty earned (R6.7). Money nobody waits for goes back.
+pub(crate) async fn received(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: InvoiceId,
+    payment: &Payment,
+) -> Result<Settled, Error> {
+    let invoice = owned(tx, payment.account, id).await?;
+    if payment.amount != invoice.content.totals.amount_incl_tax {
+        return Ok(Settled::Unwanted);
+    }
+    let paid = match invoice.standing.received(payment.id, at) {
+        Receipt::Pays(standing) => standing,
+        Receipt::AlreadyPaid => return Ok(Settled::Accepted),
+        Receipt::Unwanted => return Ok(Settled::Unwanted),
+    };
+    let name = invoice.name();
+    store::standing::save(tx, at, payment.account, id, paid).await?;
+    let debt_closed = store::debt::close(tx, at, payment.account, id).await?;
+    audit::record(tx, at, call, payment.account, &name).await?;
+    let fact = InvoicePaid {
+        invoice: name.clone(),
+        amount_incl_tax: Some(money(payment.amount)),
+        payment: payment_name(payment.account, payment.id),
+    };
+    outbox::append(tx, at, payment.account, &fact).await?;
+    if debt_closed {
+        outbox::append(tx, at, payment.account, &DebtClosed { invoice: name.clone() }).await?;
+    }
+    earn(tx, at, call, &invoice, &name).await?;
+    Ok(Settled::Accepted)
+}
+
+/// Loyalty is earned on what was paid in money, net, rounded down (R6.7).
+async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice, name: &str) -> Result<(), Error> {
+    let content = &invoice.content;
+    let account = account(tx, content.account).await?;
+    florin_credit::loyalty::earn(tx, at, call, &account, name, content.totals.net_after_credit).await?;
+    Ok(())
+}
+
+/// The money will not come: OVERDUE, and a debt (R9.1).
+pub(crate) async fn declined(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: InvoiceId,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let invoice = owned(tx, payment.account, id).await?;
+    match invoice.standing.declined(payment.id) {
+        Some(overdue) => owed(tx, at, call, &invoice, overdue, payment).await,
+        None => Ok(()),
+    }
+}
+
+async fn owed(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    invoice: &Invoice,
+    overdue: Standing,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let (owner, name) = (payment.account, invoice.name());
+    let amount = invoice.content.totals.amount_incl_tax;
+    store::standing::save(tx, at, owner, invoice.id, overdue).await?;
+    let debt = Debt { id: DebtId::generate(at), invoice: invoice.id, amount, opened: at };
+    store::debt::open(tx, &[(owner, debt)]).await?;
+    audit::record(tx, at, call, owner, &name).await?;
+    let fact = DebtOpened {
+        invoice: name,
+        amount_incl_tax: Some(money(amount)),
+        payment: payment_name(owner, payment.id),
+    };
+    outbox::append(tx, at, owner, &fact).await?;
+    let account = account(tx, owner).await?;
+    notice::raise(tx, at, owner, &notices::unpaid(&account, &invoice.number, amount)).await?;
+    Ok(())
+}
+
+async fn owned(tx: &Tx, account: AccountId, id: InvoiceId) -> Result<Invoice, Error> {
+    let found = store::document::find(tx, account, id).await?;
+    found.ok_or_else(|| Error::NotFound(invoice_name(account, id)))
+}
+
+async fn account(tx: &Tx, id: AccountId) -> Result<Account, Error> {
+    florin_account::find(tx, id).await?.ok_or_else(|| Error::NotFound(account_name(id)))
+}

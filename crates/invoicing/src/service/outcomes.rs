@@ -1,0 +1,111 @@
+//! What the outcome of a payment means: the one place that knows what was paid for.
+//!
+//! | reference | money came | money will not come |
+//! |---|---|---|
+//! | a credit order | the order is paid, its lot issued, its project ACTIVE, a purchase invoice | the order awaits payment again |
+//! | an invoice | PAID, the debt closed, loyalty earned | OVERDUE, a debt |
+//!
+//! Called by `payment` inside the transaction that records the outcome, with the account locked.
+
+use florin_payment::{BoxError, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_platform::{
+    call::Call,
+    db::Tx,
+    id::AccountId,
+    wire::parse_child,
+};
+use florin_settlement::Instant;
+
+use super::{collect, purchase::issue_purchase};
+use crate::{
+    domain::invoice::{INVOICES, InvoiceId, invoice_name},
+    error::Error,
+};
+
+/// What payments of credit orders and invoices come to: [`florin_payment::Outcomes`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MoneyOutcomes;
+
+enum Paid {
+    Order(florin_credit::OrderId),
+    Invoice(InvoiceId),
+}
+
+fn paid_for(payment: &Payment) -> Result<Paid, Error> {
+    let reference = &payment.reference;
+    if let Some((owner, order)) = florin_credit::parse_order(reference)
+        && owner == payment.account
+    {
+        return Ok(Paid::Order(order));
+    }
+    match parse_child(INVOICES, reference) {
+        Ok((owner, invoice)) if owner == payment.account => Ok(Paid::Invoice(invoice)),
+        Ok(_) | Err(_) => Err(Error::UnknownReference(reference.clone())),
+    }
+}
+
+#[async_trait::async_trait]
+impl Outcomes for MoneyOutcomes {
+    async fn settled(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<Settled, BoxError> {
+        match paid_for(payment)? {
+            Paid::Order(order) => Ok(order_paid(tx, at, call, order, payment).await?),
+            Paid::Invoice(invoice) => Ok(collect::received(tx, at, call, invoice, payment).await?),
+        }
+    }
+
+    async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError> {
+        match paid_for(payment)? {
+            Paid::Order(order) => {
+                florin_credit::orders::payment_failed(tx, at, call, payment.account, order, payment.id).await?;
+            }
+            Paid::Invoice(invoice) => collect::declined(tx, at, call, invoice, payment).await?,
+        }
+        Ok(())
+    }
+
+    async fn method_valid(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        account: AccountId,
+        _method: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        florin_project::activate_pending_of(tx, at, call, account).await?;
+        Ok(())
+    }
+
+    async fn method_refused(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        account: AccountId,
+        method: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        florin_project::cancel_pending_for_method(tx, at, call, account, method).await?;
+        Ok(())
+    }
+}
+
+/// The order is paid, exactly once however often the payment is confirmed (R6.4): its lot, its purchase
+/// invoice, its project.
+async fn order_paid(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    order: florin_credit::OrderId,
+    payment: &Payment,
+) -> Result<Settled, Error> {
+    use florin_credit::orders::{PaidOrder, invoiced, paid};
+    match paid(tx, at, call, payment.account, order, payment.id).await? {
+        PaidOrder::NotPayable => Ok(Settled::Unwanted),
+        PaidOrder::Issued(order) => {
+            let invoice = issue_purchase(tx, at, call, &order, payment.id).await?;
+            let name = invoice_name(payment.account, invoice);
+            invoiced(tx, at, payment.account, order.id, &name).await?;
+            florin_project::activate(tx, at, call, payment.account, order.project).await?;
+            Ok(Settled::Accepted)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Reads.
+
+use florin_platform::{
+    call::Call,
+    id::{AccountId, Id, Kind},
+    page::Page,
+    violation::Violations,
+    wire::account_name,
+};
+use sea_orm::ConnectionTrait;
+
+use super::run::run_name;
+use crate::{
+    domain::{
+        billing_run::{BillingRun, BillingRunId, SetAside},
+        invoice::{Invoice, InvoiceId, invoice_name},
+        record::{SettlementRecord, prove},
+    },
+    error::Error,
+    store::{self, invoice::Filter},
+};
+
+/// How many projects that were set aside a run shows.
+const SET_ASIDE_MAX: u64 = 1000;
+
+/// The invoice, or NOT_FOUND, which is also what other customers' invoices are.
+pub(crate) async fn invoice(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    id: InvoiceId,
+) -> Result<Invoice, Error> {
+    let missing = || Error::NotFound(invoice_name(account, id));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    store::document::find(connection, account, id).await?.ok_or_else(missing)
+}
+
+/// A page of the account's invoices, oldest first.
+pub(crate) async fn invoices(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    filter: &Filter,
+    page: &Page,
+) -> Result<Vec<Invoice>, Error> {
+    let missing = || Error::NotFound(account_name(account));
+    if !call.may_see(account) || florin_account::find(connection, account).await?.is_none() {
+        return Err(missing());
+    }
+    Ok(store::document::list(connection, account, filter, after(page)?, page.fetch()).await?)
+}
+
+/// The invoice and the record of its settlement (R7.8).
+pub(crate) async fn explanation(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    id: InvoiceId,
+) -> Result<(Invoice, SettlementRecord), Error> {
+    let invoice = invoice(connection, call, account, id).await?;
+    let record = store::settlement::find(connection, account, id, invoice.content.currency).await?;
+    Ok((invoice, record))
+}
+
+/// Recomputes the settlement of an invoice from its stored record alone, and proves that the law gives
+/// exactly what was stored (R7.8).
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Proof`] with what differs.
+pub async fn prove_settlement(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: InvoiceId,
+) -> Result<(), Error> {
+    let found = store::document::find(connection, account, id).await?;
+    let invoice = found.ok_or_else(|| Error::NotFound(invoice_name(account, id)))?;
+    let record = store::settlement::find(connection, account, id, invoice.content.currency).await?;
+    prove(&invoice.content, &record)?;
+    Ok(())
+}
+
+/// A run, and what it set aside.
+pub(crate) async fn run(
+    connection: &impl ConnectionTrait,
+    id: BillingRunId,
+) -> Result<(BillingRun, Vec<SetAside>), Error> {
+    let run = store::billing_run::find(connection, id).await?.ok_or_else(|| Error::NotFound(run_name(id)))?;
+    Ok((run, set_aside(connection, id).await?))
+}
+
+/// What a run set aside, the first of it.
+pub(crate) async fn set_aside(
+    connection: &impl ConnectionTrait,
+    run: BillingRunId,
+) -> Result<Vec<SetAside>, Error> {
+    Ok(store::set_aside::of_run(connection, run, SET_ASIDE_MAX).await?)
+}
+
+/// A page of runs, oldest first.
+pub(crate) async fn runs(
+    connection: &impl ConnectionTrait,
+    issuer: Option<&str>,
+    page: &Page,
+) -> Result<Vec<BillingRun>, Error> {
+    Ok(store::billing_run::list(connection, issuer, after(page)?, page.fetch()).await?)
+}
+
+fn after<K: Kind>(page: &Page) -> Result<Option<Id<K>>, Error> {
+    let after = page.after.as_deref().map(Id::parse).transpose();
+    Ok(after.map_err(|error| Violations::one("page_token", error))?)
+}

@@ -1,0 +1,81 @@
+//! What is paid for, in these tests: remembers in the database what it was told, so that what was told twice
+//! shows, and what was rolled back does not.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use florin_payment::{BoxError, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_platform::{
+    call::Call,
+    db::{Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::Instant;
+use sea_orm::{ConnectionTrait, DbErr};
+
+const TABLE: &str = "CREATE TABLE told (what text NOT NULL, subject text NOT NULL, reference text NOT NULL)";
+
+/// Accepts the first payment of each reference, and can be made to fail.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) fails: AtomicBool,
+}
+
+impl Ledger {
+    pub(crate) async fn prepare(connection: &impl ConnectionTrait) {
+        connection.execute_unprepared(TABLE).await.expect("a table can be made");
+    }
+
+    /// What it was told about `subject`, in order of the alphabet.
+    pub(crate) async fn told(connection: &impl ConnectionTrait, subject: &str) -> Vec<String> {
+        let text = "SELECT what FROM told WHERE subject = $1 ORDER BY what";
+        let rows = connection.query_all_raw(sql(connection, text, [subject.into()])).await.expect("a query");
+        rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+    }
+
+    async fn note(&self, tx: &Tx, what: &str, subject: String, reference: &str) -> Result<(), BoxError> {
+        let text = "INSERT INTO told (what, subject, reference) VALUES ($1, $2, $3)";
+        tx.execute_raw(sql(tx, text, [what.into(), subject.into(), reference.into()])).await?;
+        if self.fails.load(Ordering::SeqCst) { Err("made to fail".into()) } else { Ok(()) }
+    }
+}
+
+async fn is_paid(tx: &Tx, reference: &str) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM told WHERE what = 'accepted' AND reference = $1";
+    Ok(tx.query_one_raw(sql(tx, text, [reference.into()])).await?.is_some())
+}
+
+#[async_trait::async_trait]
+impl Outcomes for Ledger {
+    async fn settled(&self, tx: &Tx, _: Instant, _: &Call, payment: &Payment) -> Result<Settled, BoxError> {
+        let unwanted = is_paid(tx, &payment.reference).await?;
+        let what = if unwanted { "unwanted" } else { "accepted" };
+        self.note(tx, what, payment.id.to_string(), &payment.reference).await?;
+        Ok(if unwanted { Settled::Unwanted } else { Settled::Accepted })
+    }
+
+    async fn failed(&self, tx: &Tx, _: Instant, _: &Call, payment: &Payment) -> Result<(), BoxError> {
+        self.note(tx, "failed", payment.id.to_string(), &payment.reference).await
+    }
+
+    async fn method_valid(
+        &self,
+        tx: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        method: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        self.note(tx, "valid", method.to_string(), "").await
+    }
+
+    async fn method_refused(
+        &self,
+        tx: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        method: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        self.note(tx, "refused", method.to_string(), "").await
+    }
+}

@@ -1,0 +1,10 @@
+//! Payment methods and payments on both backends, with a provider and a listener made for the purpose.
+
+#![allow(clippy::expect_used, reason = "a test says what it expects")]
+
+mod ledger;
+mod methods;
+mod payments;
+mod refunds;
+mod scripted;
+mod world;

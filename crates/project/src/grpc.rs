@@ -1,0 +1,6 @@
+//! Handlers: parse, one call, render.
+
+pub(crate) mod catalog;
+pub(crate) mod projects;
+pub(crate) mod resources;
+pub(crate) mod usage;

@@ -1,0 +1,146 @@
+//! Who may call what, proven for every method of every service (R2.6), and what the layers answer (R12).
+
+use std::time::Duration;
+
+use florin_api::{account::v1::GetAccountRequest, project::v1::ListPlansRequest};
+use florin_platform::call::Role;
+use florin_server::access::ACCESS;
+use florin_testbed::{Backend, TestDatabase, on_both_backends};
+use florin_tests::florin::{Florin, config, refusal};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tonic::{Code, Request, Status, client::Grpc, codec::ProstCodec};
+
+/// Every method of every service of Florin's, as `package.Service/Method`, with whether it streams.
+fn methods() -> Vec<String> {
+    let set = FileDescriptorSet::decode(florin_api::FILE_DESCRIPTOR_SET).unwrap();
+    let mut methods = Vec::new();
+    for file in set.file.iter().filter(|file| file.package().starts_with("florin.")) {
+        for service in &file.service {
+            for method in &service.method {
+                methods.push(format!("{}.{}/{}", file.package(), service.name(), method.name()));
+            }
+        }
+    }
+    methods
+}
+
+/// Calls `method` with an empty request.
+async fn call(florin: &Florin, token: Option<&str>, method: &str) -> Result<(), Status> {
+    let mut grpc = Grpc::new(florin.anonymous.channel());
+    grpc.ready().await.unwrap();
+    let mut request = Request::new(());
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    }
+    let path = format!("/{method}").parse().unwrap();
+    let codec: ProstCodec<(), ()> = ProstCodec::default();
+    grpc.unary(request, path, codec).await.map(|_| ())
+}
+
+#[test]
+fn every_method_is_in_the_access_table_and_nothing_else_is() {
+    let mut known: Vec<_> = ACCESS.iter().map(|(method, _)| (*method).to_owned()).collect();
+    let mut served = methods();
+    known.sort();
+    served.sort();
+    assert_eq!(known, served);
+}
+
+on_both_backends! {
+    /// R2.6
+    async fn every_method_refuses_whom_the_table_does_not_name(db: TestDatabase) {
+        let florin = Florin::start(&db).await;
+        let ada = florin.customer("ada").await;
+        let session = session_token(&florin, &ada.email).await;
+        for (method, rule) in ACCESS {
+            if !rule.anonymous {
+                let status = call(&florin, None, method).await.unwrap_err();
+                assert_eq!(refusal(&status), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
+            }
+            if !rule.anonymous && !rule.customer {
+                let status = call(&florin, Some(&session), method).await.unwrap_err();
+                assert_eq!(refusal(&status), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
+            }
+            let status = call(&florin, Some("flst_unknown"), method).await.unwrap_err();
+            assert_eq!(refusal(&status), (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method}");
+        }
+        florin.stop().await;
+    }
+
+    /// R2.6: a service without the role is refused, one with it is let in.
+    async fn a_service_needs_one_of_the_roles_of_the_method(db: TestDatabase) {
+        let florin = Florin::start(&db).await;
+        for role in Role::ALL {
+            let token = florin_tests::florin::service_token(&db, role).await;
+            for (method, rule) in ACCESS.iter().filter(|(_, rule)| !rule.anonymous) {
+                let answer = call(&florin, Some(&token), method).await;
+                let refused = matches!(&answer, Err(status) if status.code() == Code::PermissionDenied);
+                assert_eq!(refused, !rule.roles.contains(&role), "{method} by {role:?}: {answer:?}");
+            }
+        }
+        florin.stop().await;
+    }
+
+    /// R12.2: also what the transport itself answers carries an ErrorInfo.
+    async fn an_unknown_method_and_a_broken_message_are_explained(db: TestDatabase) {
+        let florin = Florin::start(&db).await;
+        let status = call(&florin, Some(&florin.token()), "florin.account.v1.AccountService/Nonsense").await;
+        assert_eq!(refusal(&status.unwrap_err()).1, "PERMISSION_DENIED");
+        let mut grpc = Grpc::new(florin.anonymous.channel());
+        grpc.ready().await.unwrap();
+        let path = "/florin.project.v1.CatalogService/ListPlans".parse().unwrap();
+        // Field 1 is a number; here it is sent as text.
+        let codec: ProstCodec<GetAccountRequest, ()> = ProstCodec::default();
+        let broken = Request::new(GetAccountRequest { name: "not a number".to_owned() });
+        let status = grpc.unary(broken, path, codec).await.unwrap_err();
+        assert_ne!(status.code(), Code::Ok);
+        refusal(&status);
+        florin.stop().await;
+    }
+
+    /// R12.4
+    async fn a_deadline_is_honoured_and_more_calls_than_fit_are_refused(db: TestDatabase) {
+        let mut settings = config(&db);
+        settings.deadline_max = Duration::from_nanos(1);
+        let florin = Florin::start_with(settings).await;
+        let status = florin.anonymous.catalog().list_plans(ListPlansRequest::default()).await.unwrap_err();
+        assert_eq!(refusal(&status), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED".to_owned()));
+        florin.stop().await;
+
+        let mut settings = config(&db);
+        settings.calls_max = 1;
+        let florin = Florin::start_with(settings).await;
+        let calls = (0..64).map(|_| {
+            let mut catalog = florin.anonymous.catalog();
+            async move { catalog.list_plans(ListPlansRequest::default()).await }
+        });
+        let answers = futures::future::join_all(calls).await;
+        assert!(answers.iter().any(Result::is_ok));
+        for status in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+            assert_eq!(refusal(status), (Code::ResourceExhausted, "OVERLOADED".to_owned()));
+        }
+        florin.stop().await;
+    }
+}
+
+async fn session_token(florin: &Florin, email: &str) -> String {
+    let request = florin_api::account::v1::LoginRequest {
+        login: email.to_owned(),
+        password: florin_tests::florin::PASSWORD.to_owned(),
+        ..Default::default()
+    };
+    florin.anonymous.auth().login(request).await.unwrap().into_inner().token
+}
+
+#[tokio::test]
+async fn health_and_both_reflections_answer_without_a_token() {
+    let db = TestDatabase::create(Backend::Sqlite).await;
+    let florin = Florin::start(&db).await;
+    let mut health = tonic_health::pb::health_client::HealthClient::new(florin.anonymous.channel());
+    let answer = health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
+    assert!(florin_tests::florin::reflected_v1(&florin).await.contains(&"florin.credit.v1.CreditService".to_owned()));
+    assert!(florin_tests::florin::reflected_v1alpha(&florin).await.contains(&"florin.credit.v1.CreditService".to_owned()));
+    florin.stop().await;
+}

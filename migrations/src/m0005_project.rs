@@ -41,7 +41,6 @@ CREATE TABLE project (
     CHECK (state NOT IN ('ACTIVE', 'SUSPENDED', 'DELETING', 'DELETED') OR activated_at IS NOT NULL)
 );
 CREATE INDEX project_in_order ON project (account_id, created_at, id);
-CREATE INDEX project_pending ON project (created_at) WHERE state = 'PENDING_FUNDING';
 CREATE TABLE resource (
     account_id uuid NOT NULL,
     id uuid NOT NULL,

@@ -216,7 +216,9 @@ pub async fn reflected_v1(florin: &Florin) -> Vec<String> {
     let stream = client.server_reflection_info(futures::stream::iter([request])).await.expect("reflection");
     let answer = stream.into_inner().message().await.expect("an answer").expect("an answer");
     match answer.message_response {
-        Some(MessageResponse::ListServicesResponse(list)) => list.service.into_iter().map(|s| s.name).collect(),
+        Some(MessageResponse::ListServicesResponse(list)) => {
+            list.service.into_iter().map(|s| s.name).collect()
+        }
         other => panic!("not a list of services: {other:?}"),
     }
 }
@@ -233,7 +235,9 @@ pub async fn reflected_v1alpha(florin: &Florin) -> Vec<String> {
     let stream = client.server_reflection_info(futures::stream::iter([request])).await.expect("reflection");
     let answer = stream.into_inner().message().await.expect("an answer").expect("an answer");
     match answer.message_response {
-        Some(MessageResponse::ListServicesResponse(list)) => list.service.into_iter().map(|s| s.name).collect(),
+        Some(MessageResponse::ListServicesResponse(list)) => {
+            list.service.into_iter().map(|s| s.name).collect()
+        }
         other => panic!("not a list of services: {other:?}"),
     }
 }

@@ -3,12 +3,14 @@
 //! | module | reads | and reports |
 //! |---|---|---|
 //! | [`crate_graph`] | `cargo metadata` | arrows between crates that point the wrong way |
+//! | [`acts`] | what customers do, over the wire | — |
 //! | [`florin`] | a server of its own, over the wire | what the server answers |
 //! | [`tidy`] | the sources | layers that name what they must not, files that are too long |
 //! | [`schema`], [`schema_rules`] | a migrated database | keys and columns against the data rules |
 //!
 //! Each rule is a function from a value to violations, so that it is itself tested with a planted one.
 
+pub mod acts;
 pub mod crate_graph;
 pub mod florin;
 pub mod schema;

@@ -140,7 +140,15 @@ async fn health_and_both_reflections_answer_without_a_token() {
     let mut health = tonic_health::pb::health_client::HealthClient::new(florin.anonymous.channel());
     let answer = health.check(tonic_health::pb::HealthCheckRequest::default()).await.unwrap().into_inner();
     assert_eq!(answer.status(), tonic_health::pb::health_check_response::ServingStatus::Serving);
-    assert!(florin_tests::florin::reflected_v1(&florin).await.contains(&"florin.credit.v1.CreditService".to_owned()));
-    assert!(florin_tests::florin::reflected_v1alpha(&florin).await.contains(&"florin.credit.v1.CreditService".to_owned()));
+    assert!(
+        florin_tests::florin::reflected_v1(&florin)
+            .await
+            .contains(&"florin.credit.v1.CreditService".to_owned())
+    );
+    assert!(
+        florin_tests::florin::reflected_v1alpha(&florin)
+            .await
+            .contains(&"florin.credit.v1.CreditService".to_owned())
+    );
     florin.stop().await;
 }

@@ -1,11 +1,11 @@
 //! Types and rules of credit: no database, no wire, no clock.
 
-pub mod campaign;
-pub mod code;
-pub mod entry;
-pub mod grant;
-pub mod lot;
-pub mod movement;
-pub mod order;
-pub mod project_ref;
-pub mod redemption;
+pub(crate) mod campaign;
+pub(crate) mod code;
+pub(crate) mod entry;
+pub(crate) mod grant;
+pub(crate) mod lot;
+pub(crate) mod movement;
+pub(crate) mod order;
+pub(crate) mod project_ref;
+pub(crate) mod redemption;

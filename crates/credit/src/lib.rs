@@ -1,1 +1,71 @@
 //! Credit orders, campaigns and codes, lots and their append-only movements.
+//!
+//! Owns: how cloud credit is bought ([`orders`]), codes redeemed ([`vouchers`]), credit granted
+//! ([`grants`], [`loyalty`]), and every unit of value a lot ever had ([`lots`]).
+//! Always holds: a lot's value only falls (R6.2); one source issues one lot (R6.4); Σ movements of a lot
+//! is its remaining value, in the database as in the code; an invoice debits lots only by a
+//! [`florin_settlement::Plan`] (R7.6).
+//! Refuses to know: invoices, which are opaque references; projects, beyond the two [ports](ProjectGate).
+
+mod convert;
+mod domain;
+mod error;
+mod events;
+mod grpc;
+mod names;
+mod notices;
+mod ports;
+mod service;
+mod store;
+
+pub mod jobs;
+
+pub use domain::{
+    campaign::CampaignId,
+    code::TEXT_BYTES_MAX as VOUCHER_TEXT_BYTES_MAX,
+    grant::{Grant, GrantId, GrantKind},
+    lot::{CreditId, CreditKind, CreditLot, LotState, Origin, credit_id, settlement_id},
+    order::{
+        AmountError, Consent, CreditOrder, OrderId, OrderKind, OrderRefusal, OrderState, PaymentLinks, Price,
+        check_amount,
+    },
+    project_ref::{ProjectId, ProjectKind},
+    redemption::{Context, VoucherRefusal},
+};
+pub use error::{Error, OrderVerb};
+pub use grpc::{
+    campaigns::CampaignRpc, credits::CreditRpc, grants::GrantRpc, orders::CreditOrderRpc, vouchers::VoucherRpc,
+};
+pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
+pub use ports::{GateView, PortError, ProjectGate, SettlementHorizon};
+
+/// Buying cloud credit (R6.3, R6.4).
+pub mod orders {
+    pub use crate::service::{
+        orders::{
+            NewOrder, PaidOrder, cancel, create, initial_minimum, invoiced, of_reference, paid, payment_failed,
+            preview,
+        },
+        query::{find_order as find, open_orders},
+    };
+}
+
+/// Lots: which can pay, what a plan takes, what is forfeited (R6.8, R7.6).
+pub mod lots {
+    pub use crate::service::lots::{alive_for, debit, forfeit, of_accounts};
+}
+
+/// Voucher codes (R6.6).
+pub mod vouchers {
+    pub use crate::service::vouchers::{Voucher, check, redeem};
+}
+
+/// Credit given by operators (R6.7).
+pub mod grants {
+    pub use crate::service::grants::{NewGrant, give};
+}
+
+/// Loyalty, earned by paying (R6.7).
+pub mod loyalty {
+    pub use crate::service::loyalty::earn;
+}

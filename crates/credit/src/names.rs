@@ -2,7 +2,7 @@
 
 use florin_platform::{
     id::AccountId,
-    wire::{account_name, child_name, grandchild_name, parse_child, top_name},
+    wire::{child_name, grandchild_name, parse_child, top_name},
 };
 
 use crate::domain::{
@@ -27,7 +27,7 @@ pub fn order_name(account: AccountId, order: OrderId) -> String {
 
 /// Reads the name of a credit order; `None` for the name of anything else.
 #[must_use]
-pub fn parse_order(name: &str) -> Option<(AccountId, OrderId)> {
+pub(crate) fn parse_order(name: &str) -> Option<(AccountId, OrderId)> {
     parse_child("creditOrders", name).ok()
 }
 
@@ -54,11 +54,6 @@ pub fn grant_name(account: AccountId, grant: GrantId) -> String {
 
 /// `campaigns/{campaign}`.
 #[must_use]
-pub fn campaign_name(campaign: CampaignId) -> String {
+pub(crate) fn campaign_name(campaign: CampaignId) -> String {
     top_name("campaigns", campaign)
-}
-
-/// The name of the collection's owner, for refusals.
-pub(crate) fn owner_name(account: AccountId, project: Option<ProjectId>) -> String {
-    project.map_or_else(|| account_name(account), |project| project_name(account, project))
 }

@@ -12,5 +12,8 @@ pub(crate) mod lots;
 pub(crate) mod loyalty;
 pub(crate) mod orders;
 pub(crate) mod pay;
+pub(crate) mod place;
 pub(crate) mod query;
+pub(crate) mod redeem;
+pub(crate) mod rehearse;
 pub(crate) mod vouchers;

@@ -2,10 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    db::is_contention,
-    idempotency::RequestIdReused,
-    refusal::Refusal,
-    violation::Violations,
+    db::is_contention, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
 };
 use florin_settlement::{Instant, Month, RoundingError};
 use sea_orm::DbErr;
@@ -125,13 +122,15 @@ impl From<Error> for Status {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
             Error::PeriodNotOver { settlement } => {
-                Refusal::failed_precondition(ErrorReason::PeriodNotOver, text).with("settlement_time", settlement)
+                Refusal::failed_precondition(ErrorReason::PeriodNotOver, text)
+                    .with("settlement_time", settlement)
             }
             Error::RunInProgress { run } => {
                 Refusal::failed_precondition(ErrorReason::RunInProgress, text).with("billing_run", run)
             }
             Error::EarlierMonthUnbilled { month } => {
-                Refusal::failed_precondition(ErrorReason::EarlierMonthUnbilled, text).with("billing_month", month)
+                Refusal::failed_precondition(ErrorReason::EarlierMonthUnbilled, text)
+                    .with("billing_month", month)
             }
             Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
             Error::Project(error) => return error.into(),

@@ -88,17 +88,27 @@ impl From<Error> for Status {
         let refusal = match error {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
-            Error::AccountNotActive { state } => precondition(ErrorReason::AccountNotActive).with("state", state),
+            Error::AccountNotActive { state } => {
+                precondition(ErrorReason::AccountNotActive).with("state", state)
+            }
             Error::KindNotOffered(_) => precondition(ErrorReason::PaymentMethodKindNotOffered),
             Error::FirstPaymentNeedsCard => precondition(ErrorReason::FirstPaymentNeedsCard),
-            Error::MethodNotValid { state } => precondition(ErrorReason::PaymentMethodNotValid).with("state", state),
-            Error::InProgress { payment } => precondition(ErrorReason::PaymentInProgress).with("payment", payment),
-            Error::TokenInvalid => Refusal::new(Code::InvalidArgument, ErrorReason::ProviderTokenInvalid, text),
+            Error::MethodNotValid { state } => {
+                precondition(ErrorReason::PaymentMethodNotValid).with("state", state)
+            }
+            Error::InProgress { payment } => {
+                precondition(ErrorReason::PaymentInProgress).with("payment", payment)
+            }
+            Error::TokenInvalid => {
+                Refusal::new(Code::InvalidArgument, ErrorReason::ProviderTokenInvalid, text)
+            }
             Error::ProviderUnavailable(cause) => {
                 tracing::warn!(error = &cause as &dyn std::error::Error, "payment provider");
                 Refusal::new(Code::Unavailable, ErrorReason::PaymentProviderUnavailable, text)
             }
-            Error::NoActionAwaited { state } => precondition(ErrorReason::NoActionAwaited).with("state", state),
+            Error::NoActionAwaited { state } => {
+                precondition(ErrorReason::NoActionAwaited).with("state", state)
+            }
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
             Error::CurrencyMismatch { expected } => {
                 precondition(ErrorReason::CurrencyMismatch).with("expected", expected.code())

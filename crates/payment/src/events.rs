@@ -2,6 +2,6 @@
 
 pub(crate) use florin_api::event::v1::{
     DefaultPaymentMethodChanged, PaymentDeclined, PaymentMethodBecameValid, PaymentMethodCreated,
-    PaymentMethodExpired, PaymentMethodRefused, PaymentRefundRefused, PaymentRefundRequested, PaymentRefunded,
-    PaymentStarted, PaymentSucceeded,
+    PaymentMethodExpired, PaymentMethodRefused, PaymentRefundRefused, PaymentRefundRequested,
+    PaymentRefunded, PaymentStarted, PaymentSucceeded,
 };

@@ -21,6 +21,7 @@ pub mod outcomes;
 pub mod provider;
 pub mod seed;
 
+pub use convert::payment::payment as render;
 pub use domain::{
     method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
     payment::{Finality, Initiator, Means, NewPayment, Payment, PaymentId, PaymentState},

@@ -25,7 +25,13 @@ pub enum Settled {
 #[async_trait::async_trait]
 pub trait Outcomes: Send + Sync {
     /// The money of `payment` was captured.
-    async fn settled(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<Settled, BoxError>;
+    async fn settled(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+    ) -> Result<Settled, BoxError>;
 
     /// `payment` will not come, and no other payment for the same reference is on its way or was accepted.
     async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError>;

@@ -145,12 +145,17 @@ impl From<Error> for Status {
             Error::NotFound(name) => Refusal::not_found(&name),
             Error::Ineligible { account, unmet } => ineligible(&account, &unmet, &text),
             Error::FundingNotAsked => failed(ErrorReason::FundingNotAsked, &text),
-            Error::MethodNotUsable { state } => failed(ErrorReason::PaymentMethodNotValid, &text).with("state", state),
-            Error::NotPending(state) => failed(ErrorReason::ProjectNotPending, &text).with("state", state.as_str()),
-            Error::NotActive(state) => failed(ErrorReason::ProjectNotActive, &text).with("state", state.as_str()),
-            Error::PlanUnknown(plan) => {
-                Refusal::new(Code::NotFound, ErrorReason::PlanUnknown, text).with("resource", format!("plans/{plan}"))
+            Error::MethodNotUsable { state } => {
+                failed(ErrorReason::PaymentMethodNotValid, &text).with("state", state)
             }
+            Error::NotPending(state) => {
+                failed(ErrorReason::ProjectNotPending, &text).with("state", state.as_str())
+            }
+            Error::NotActive(state) => {
+                failed(ErrorReason::ProjectNotActive, &text).with("state", state.as_str())
+            }
+            Error::PlanUnknown(plan) => Refusal::new(Code::NotFound, ErrorReason::PlanUnknown, text)
+                .with("resource", format!("plans/{plan}")),
             Error::PlanRetired { .. } => failed(ErrorReason::PlanRetired, &text),
             Error::PriceMissing { .. } => failed(ErrorReason::PlanPriceMissing, &text),
             Error::ResourceRemoved(_) => failed(ErrorReason::ResourceRemoved, &text),

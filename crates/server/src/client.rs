@@ -6,16 +6,17 @@ use florin_api::{
         issuer_service_client::IssuerServiceClient,
     },
     credit::v1::{
-        campaign_service_client::CampaignServiceClient, credit_order_service_client::CreditOrderServiceClient,
-        credit_service_client::CreditServiceClient, grant_service_client::GrantServiceClient,
-        voucher_service_client::VoucherServiceClient,
+        campaign_service_client::CampaignServiceClient,
+        credit_order_service_client::CreditOrderServiceClient, credit_service_client::CreditServiceClient,
+        grant_service_client::GrantServiceClient, voucher_service_client::VoucherServiceClient,
     },
     invoicing::v1::{
         billing_run_service_client::BillingRunServiceClient, invoice_service_client::InvoiceServiceClient,
     },
     operation::v1::notice_service_client::NoticeServiceClient,
     payment::v1::{
-        payment_method_service_client::PaymentMethodServiceClient, payment_service_client::PaymentServiceClient,
+        payment_method_service_client::PaymentMethodServiceClient,
+        payment_service_client::PaymentServiceClient,
     },
     project::v1::{
         catalog_service_client::CatalogServiceClient, project_service_client::ProjectServiceClient,

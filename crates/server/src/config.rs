@@ -63,7 +63,7 @@ struct Raw {
     shutdown_grace_seconds: u64,
     calls_max: usize,
     message_bytes_max: usize,
-    billing_batch: usize,
+    billing_batch: u32,
 }
 
 impl Default for Raw {
@@ -123,7 +123,7 @@ pub struct Config {
     /// The largest message.
     pub message_bytes_max: usize,
     /// Accounts settled in one transaction of a billing run.
-    pub billing_batch: usize,
+    pub billing_batch: u32,
 }
 
 impl Config {
@@ -137,7 +137,11 @@ impl Config {
             figment = figment.merge(Toml::file(file));
         }
         let raw: Raw = figment
-            .merge(Env::prefixed("FLORIN_").ignore(&["config", "server", "token"]).filter(|name| !name.starts_with("test_")))
+            .merge(
+                Env::prefixed("FLORIN_")
+                    .ignore(&["config", "server", "token"])
+                    .filter(|name| !name.starts_with("test_")),
+            )
             .merge(Serialized::defaults(flags))
             .extract()
             .map_err(|errors| unreadable(&errors))?;
@@ -187,7 +191,7 @@ impl Raw {
             ("shutdown_grace_seconds", self.shutdown_grace_seconds, 3600),
             ("calls_max", self.calls_max as u64, 1_000_000),
             ("message_bytes_max", self.message_bytes_max as u64, 64 * 1024 * 1024),
-            ("billing_batch", self.billing_batch as u64, 10_000),
+            ("billing_batch", u64::from(self.billing_batch), 10_000),
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
@@ -257,9 +261,15 @@ mod tests {
         };
         let violations = raw.check().expect_err("six mistakes");
         let fields: Vec<_> = violations.as_slice().iter().map(|violation| violation.field.as_str()).collect();
-        for field in
-            ["database_url", "listen", "log_format", "server_key", "sandbox", "sandbox_clock_start", "calls_max"]
-        {
+        for field in [
+            "database_url",
+            "listen",
+            "log_format",
+            "server_key",
+            "sandbox",
+            "sandbox_clock_start",
+            "calls_max",
+        ] {
             assert!(fields.contains(&field), "{field} is not among {fields:?}");
         }
     }

@@ -1,19 +1,14 @@
 //! Serving: bind, answer, stop gracefully, and stop all the same when grace runs out (R12.5).
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{
-    body::Body,
-    middleware::{from_fn, from_fn_with_state},
-};
+use axum::middleware::{from_fn, from_fn_with_state};
 use florin_account::TokenAuthenticator;
 use florin_platform::layer::{self, Admission, Bounds};
-use std::sync::Arc;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
-use tower::ServiceBuilder;
+use tonic::{service::Routes, transport::Server};
 
 use crate::{
     access,
@@ -55,24 +50,23 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
     let address = listener.local_addr()?;
     let Wired { platform, routes, health, schedule, sandbox_token } = wiring::wire(&config, address).await?;
 
-    let admission =
-        Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
+    let admission = Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
     let bounds = Bounds::new(config.deadline_max, config.calls_max);
-    let layers = ServiceBuilder::new()
-        .map_request(|request: http::Request<tonic::body::Body>| request.map(Body::new))
-        .layer(from_fn(layer::traced))
-        .layer(from_fn(layer::guarded))
-        .layer(from_fn(layer::explained))
+    // The last is the outermost.
+    let routes = routes
+        .into_axum_router()
+        .layer(from_fn_with_state(admission, layer::admitted))
         .layer(from_fn_with_state(bounds, layer::bounded))
-        .layer(from_fn_with_state(admission, layer::admitted));
+        .layer(from_fn(layer::explained))
+        .layer(from_fn(layer::guarded))
+        .layer(from_fn(layer::traced));
 
     let stop = CancellationToken::new();
     let (stopping, grace) = (stop.clone(), config.shutdown_grace);
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(Some(256))
-        .layer(layers)
-        .add_routes(routes)
+        .add_routes(Routes::from(routes))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), {
             let stop = stop.clone();
             async move { stop.cancelled().await }

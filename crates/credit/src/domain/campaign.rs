@@ -9,15 +9,15 @@ use florin_platform::{
 use florin_settlement::{Currency, Instant, Money, Restriction};
 
 /// The longest display name and description, in characters.
-pub const TEXT_CHARACTERS_MAX: usize = 255;
+pub(crate) const TEXT_CHARACTERS_MAX: usize = 255;
 /// The longest exclusion group, in characters.
-pub const GROUP_CHARACTERS_MAX: usize = 63;
+pub(crate) const GROUP_CHARACTERS_MAX: usize = 63;
 /// The longest life of a lot counted in days.
-pub const LIFETIME_DAYS_MAX: u32 = 3650;
+pub(crate) const LIFETIME_DAYS_MAX: u32 = 3650;
 /// The most codes one call generates.
-pub const CODES_MAX: u32 = 100_000;
+pub(crate) const CODES_MAX: u32 = 100_000;
 /// The most currencies a campaign can give.
-pub const CURRENCIES_MAX: usize = 32;
+pub(crate) const CURRENCIES_MAX: usize = 32;
 /// A lot that lives so many days meets a monthly settlement, whatever the day it is issued: the longest
 /// month, and a day for the issuer's billing delay.
 const SETTLEMENT_DAYS: u32 = 32;
@@ -33,7 +33,7 @@ pub type CampaignId = Id<CampaignKind>;
 
 /// How long a lot lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifetime {
+pub(crate) enum Lifetime {
     /// So many days after redemption.
     Days(u32),
     /// Until a fixed end.
@@ -43,7 +43,7 @@ pub enum Lifetime {
 impl Lifetime {
     /// When a lot redeemed at `at` expires: computed once, here.
     #[must_use]
-    pub fn expiry(self, at: Instant) -> Instant {
+    pub(crate) fn expiry(self, at: Instant) -> Instant {
         match self {
             Self::Days(days) => at.plus_days(days),
             Self::Until(end) => end,
@@ -53,7 +53,7 @@ impl Lifetime {
 
 /// Who may redeem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub(crate) enum Audience {
     /// Anyone.
     Anyone,
     /// Accounts that have paid nothing yet.
@@ -66,7 +66,7 @@ pub enum Audience {
 
 /// How codes are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CodeStyle {
+pub(crate) enum CodeStyle {
     /// Many codes, each redeemed once.
     SingleUse,
     /// One code, redeemed by many.
@@ -76,7 +76,7 @@ pub enum CodeStyle {
 impl CodeStyle {
     /// The stored form.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::SingleUse => "SINGLE_USE",
             Self::Shared => "SHARED",
@@ -85,14 +85,14 @@ impl CodeStyle {
 
     /// Reads the stored form.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         [Self::SingleUse, Self::Shared].into_iter().find(|style| style.as_str() == text)
     }
 }
 
 /// What a campaign gives in one currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// What one redemption gives.
     pub amount: Money,
     /// What the campaign may grant in all (R6.12).
@@ -105,7 +105,7 @@ pub struct Offer {
 
 /// The terms of a campaign: fixed when it is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub(crate) struct Terms {
     /// What operators call it.
     pub display_name: String,
     /// What customers read on the lot.
@@ -136,7 +136,7 @@ pub struct Terms {
 
 /// A promotion.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Campaign {
+pub(crate) struct Campaign {
     /// Its id.
     pub id: CampaignId,
     /// What was fixed at creation.
@@ -156,7 +156,7 @@ pub struct Campaign {
 impl Campaign {
     /// What it gives in `currency`, if anything.
     #[must_use]
-    pub fn offer(&self, currency: Currency) -> Option<&Offer> {
+    pub(crate) fn offer(&self, currency: Currency) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.amount.currency() == currency)
     }
 }
@@ -165,7 +165,7 @@ impl Terms {
     /// Everything that contradicts the rules of a campaign created at `at` with `offers`; fields under
     /// `campaign.`.
     #[must_use]
-    pub fn violations(&self, offers: &[Offer], at: Instant) -> Violations {
+    pub(crate) fn violations(&self, offers: &[Offer], at: Instant) -> Violations {
         let mut violations = Violations::new();
         let fits = |text: &str, max| text.chars().count() <= max && !text.chars().any(char::is_control);
         let name = !self.display_name.is_empty() && fits(&self.display_name, TEXT_CHARACTERS_MAX);
@@ -196,7 +196,7 @@ impl Terms {
     /// Whether a lot redeemed on an unlucky day lives through no monthly settlement (R6.8): its life is
     /// shorter than a month, or its fixed end comes before the settlement after the last redemption.
     #[must_use]
-    pub fn misses_settlement(&self) -> bool {
+    pub(crate) fn misses_settlement(&self) -> bool {
         match self.lifetime {
             Lifetime::Days(days) => days < SETTLEMENT_DAYS,
             Lifetime::Until(end) => end < self.redeem_until.start_of_next_month().plus_days(1),

@@ -21,16 +21,16 @@ pub const TEXT_BYTES_MAX: usize = 64;
 
 /// Marks batches of codes.
 #[derive(Debug)]
-pub enum BatchKind {}
+pub(crate) enum BatchKind {}
 impl Kind for BatchKind {
     const PREFIX: &'static str = "batch";
 }
 /// One call that generated codes.
-pub type BatchId = Id<BatchKind>;
+pub(crate) type BatchId = Id<BatchKind>;
 
 /// A well-formed code: sixteen characters of the alphabet whose check character is right.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Code([u8; PAYLOAD + 1]);
+pub(crate) struct Code([u8; PAYLOAD + 1]);
 
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Code {
 impl Code {
     /// The code number `index` of a batch.
     #[must_use]
-    pub fn derive(key: &ServerKey, campaign: CampaignId, batch: BatchId, index: u32) -> Self {
+    pub(crate) fn derive(key: &ServerKey, campaign: CampaignId, batch: BatchId, index: u32) -> Self {
         let bytes = key.derive(&format!("voucher/{campaign}/{batch}/{index}"));
         let mut values = [0; PAYLOAD + 1];
         for (value, byte) in values.iter_mut().zip(&bytes[..PAYLOAD]) {
@@ -54,7 +54,7 @@ impl Code {
     /// Reads what a customer typed: case, dashes and spaces do not matter, and look-alikes are read as
     /// what they look like. `None` for what cannot be a code.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
         }
@@ -70,13 +70,13 @@ impl Code {
 
     /// What is stored of it.
     #[must_use]
-    pub fn digest(&self) -> Vec<u8> {
+    pub(crate) fn digest(&self) -> Vec<u8> {
         digest(&self.plain())
     }
 
     /// What may be shown of it again: its last four characters.
     #[must_use]
-    pub fn masked(&self) -> String {
+    pub(crate) fn masked(&self) -> String {
         format!("****-****-****-{}", &self.plain()[PAYLOAD + 1 - GROUP..])
     }
 
@@ -115,7 +115,7 @@ fn times_alpha(value: u8) -> u8 {
 
 /// A code as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredCode {
+pub(crate) struct StoredCode {
     /// Its digest.
     pub digest: Vec<u8>,
     /// The campaign it belongs to.

@@ -3,15 +3,15 @@
 use florin_settlement::Instant;
 
 /// So many wrong tries within [`FORGET_AFTER_HOURS`] lock voucher entry.
-pub const WRONG_MAX: u32 = 5;
+pub(crate) const WRONG_MAX: u32 = 5;
 /// Voucher entry stays locked for so long.
-pub const LOCK_HOURS: u32 = 1;
+pub(crate) const LOCK_HOURS: u32 = 1;
 /// A wrong try is forgotten so long after the first of its series.
-pub const FORGET_AFTER_HOURS: u32 = 24;
+pub(crate) const FORGET_AFTER_HOURS: u32 = 24;
 
 /// How an account stands with its wrong tries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VoucherEntry {
+pub(crate) struct VoucherEntry {
     /// How many since `since`.
     pub wrong: u32,
     /// When the first of them was.
@@ -23,13 +23,13 @@ pub struct VoucherEntry {
 impl VoucherEntry {
     /// Until when it is locked, if it is at `at`.
     #[must_use]
-    pub fn lock_at(&self, at: Instant) -> Option<Instant> {
+    pub(crate) fn lock_at(&self, at: Instant) -> Option<Instant> {
         self.locked_until.filter(|until| at < *until)
     }
 
     /// After one more wrong try: the one that reaches the maximum locks and starts the count anew.
     #[must_use]
-    pub fn wrong_try(self, at: Instant) -> Self {
+    pub(crate) fn wrong_try(self, at: Instant) -> Self {
         let since = self.since.filter(|since| at < since.plus_hours(FORGET_AFTER_HOURS));
         let wrong = if since.is_some() { self.wrong + 1 } else { 1 };
         if wrong >= WRONG_MAX {

@@ -6,9 +6,9 @@ use florin_settlement::{Instant, LotKind, Money};
 use super::lot::CreditId;
 
 /// A LAUNCHPAD lot lives so many calendar months unless another expiry is given (R6.7).
-pub const LAUNCHPAD_MONTHS: u32 = 12;
+pub(crate) const LAUNCHPAD_MONTHS: u32 = 12;
 /// The longest reason, in characters.
-pub const REASON_CHARACTERS_MAX: usize = 500;
+pub(crate) const REASON_CHARACTERS_MAX: usize = 500;
 
 /// Marks ids of grants.
 #[derive(Debug)]

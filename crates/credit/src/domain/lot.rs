@@ -171,7 +171,7 @@ pub enum LotState {
 
 /// A lot and what its movements add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LotStanding {
+pub(crate) struct LotStanding {
     /// The lot.
     pub lot: CreditLot,
     /// Σ DEBITED.
@@ -187,7 +187,7 @@ pub struct LotStanding {
 impl LotStanding {
     /// The state at `at`. An expired lot whose lapse is not recorded yet is expired all the same.
     #[must_use]
-    pub fn state_at(&self, at: Instant) -> LotState {
+    pub(crate) fn state_at(&self, at: Instant) -> LotState {
         if self.lot.remaining.is_positive() {
             return if self.lot.is_expired_at(at) { LotState::Expired } else { LotState::Active };
         }
@@ -203,7 +203,7 @@ impl LotStanding {
     ///
     /// # Errors
     /// [`MoneyError`] when the amounts cannot be summed: a corrupt row.
-    pub fn remaining_and_lapsed_at(&self, at: Instant) -> Result<(Money, Money), MoneyError> {
+    pub(crate) fn remaining_and_lapsed_at(&self, at: Instant) -> Result<(Money, Money), MoneyError> {
         if self.lot.is_expired_at(at) {
             let lapsed = self.lapsed.checked_add(self.lot.remaining)?;
             Ok((Money::zero(self.lot.initial.currency()), lapsed))

@@ -7,7 +7,7 @@ use super::lot::CreditId;
 
 /// Why a lot's value changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MovementKind {
+pub(crate) enum MovementKind {
     /// The lot appeared; the only movement that adds.
     Issued,
     /// It paid for an invoice.
@@ -24,12 +24,12 @@ pub enum MovementKind {
 
 impl MovementKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Issued, Self::Debited, Self::Expired, Self::Forfeited, Self::Disputed, Self::Clawback];
 
     /// The stored form.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Issued => "ISSUED",
             Self::Debited => "DEBITED",
@@ -44,7 +44,7 @@ impl MovementKind {
     ///
     /// # Errors
     /// [`UnknownName`].
-    pub fn parse(text: &str) -> Result<Self, UnknownName> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UnknownName> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or(UnknownName("movement kind"))
     }
 
@@ -52,7 +52,7 @@ impl MovementKind {
     /// by construction (R14.3). Cloud credit is income deferred until it is used; the other kinds are
     /// price reductions, never deferred income (R7.4).
     #[must_use]
-    pub const fn ledger_accounts(self, lot: LotKind) -> Entry {
+    pub(crate) const fn ledger_accounts(self, lot: LotKind) -> Entry {
         let (issued_from, outstanding, used, lapsed) = match lot {
             LotKind::CloudCredit => ("CREDIT_SALES", "DEFERRED_INCOME", "INCOME", "LAPSED_INCOME"),
             LotKind::Voucher | LotKind::LaunchPad | LotKind::Loyalty => (
@@ -73,7 +73,7 @@ impl MovementKind {
 
 /// The two ledger accounts of a movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The account that is debited.
     pub debit: &'static str,
     /// The account that is credited.
@@ -82,7 +82,7 @@ pub struct Entry {
 
 /// One row of a lot's ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Movement {
+pub(crate) struct Movement {
     /// Whose.
     pub account: AccountId,
     /// Its place in the account's chain: from 1, in recording order.

@@ -17,13 +17,13 @@ use florin_settlement::{Currency, Instant, Money, MoneyError, RoundingError, Tax
 use super::{lot::CreditId, project_ref::ProjectId};
 
 /// The most whole currency units one order can buy (R6.3).
-pub const UNITS_MAX: i64 = 99_999_999;
+pub(crate) const UNITS_MAX: i64 = 99_999_999;
 /// An order not paid in so many hours expires (R6.3).
-pub const EXPIRE_AFTER_HOURS: u32 = 24;
+pub(crate) const EXPIRE_AFTER_HOURS: u32 = 24;
 /// Bought credit lives so many calendar months from its payment (R6.4).
-pub const CREDIT_MONTHS: u32 = 13;
+pub(crate) const CREDIT_MONTHS: u32 = 13;
 /// Who has a right of withdrawal and did not give it up gets the lot so many days after paying (R6.4).
-pub const WITHDRAWAL_DAYS: u32 = 14;
+pub(crate) const WITHDRAWAL_DAYS: u32 = 14;
 
 /// Marks ids of credit orders.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub fn check_amount(net: Money, currency: Currency) -> Result<(), AmountError> {
 ///
 /// # Errors
 /// [`AmountError::BelowMinimum`], [`AmountError::Currency`].
-pub fn check_minimum(net: Money, minimum: Money) -> Result<(), AmountError> {
+pub(crate) fn check_minimum(net: Money, minimum: Money) -> Result<(), AmountError> {
     match net.compare(minimum) {
         Ok(order) if order.is_ge() => Ok(()),
         Ok(_) => Err(AmountError::BelowMinimum(minimum)),
@@ -340,7 +340,7 @@ const READABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// The number of order `id`, as in `CO-2027-7KQ2-M9XD`.
 #[must_use]
-pub fn number(id: OrderId, at: Instant) -> String {
+pub(crate) fn number(id: OrderId, at: Instant) -> String {
     let tail = id.as_u128().to_be_bytes();
     let text: String =
         tail[8..].iter().map(|byte| char::from(READABLE[usize::from(*byte & 31)])).collect();
@@ -349,7 +349,7 @@ pub fn number(id: OrderId, at: Instant) -> String {
 
 /// What the token of an order's payment link is derived from; only its digest is stored (R6.3).
 #[must_use]
-pub fn link_purpose(account: AccountId, order: OrderId) -> String {
+pub(crate) fn link_purpose(account: AccountId, order: OrderId) -> String {
     format!("{TOKEN_PURPOSE}payment-link/{account}/{order}")
 }
 

@@ -17,7 +17,7 @@ impl Kind for RedemptionKind {
     const PREFIX: &'static str = "redeem";
 }
 /// The id of a redemption.
-pub type RedemptionId = Id<RedemptionKind>;
+pub(crate) type RedemptionId = Id<RedemptionKind>;
 
 /// What the caller knows about where the code is to be redeemed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Context {
 
 /// Who wants to redeem, and what they redeemed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redeemer {
+pub(crate) struct Redeemer {
     /// The account.
     pub account: AccountId,
     /// Its country, ISO 3166 alpha-2.
@@ -96,7 +96,7 @@ pub enum VoucherRefusal {
 ///
 /// # Errors
 /// [`VoucherRefusal`].
-pub fn judge(
+pub(crate) fn judge(
     campaign: &Campaign,
     code: &StoredCode,
     redeemer: &Redeemer,
@@ -141,7 +141,7 @@ pub fn judge(
 
 /// What it means that a code has no use left.
 #[must_use]
-pub fn used_up(style: CodeStyle) -> VoucherRefusal {
+pub(crate) fn used_up(style: CodeStyle) -> VoucherRefusal {
     match style {
         CodeStyle::SingleUse => VoucherRefusal::AlreadyUsed,
         CodeStyle::Shared => VoucherRefusal::UseLimitReached,
@@ -150,7 +150,7 @@ pub fn used_up(style: CodeStyle) -> VoucherRefusal {
 
 /// The record of a redeemed code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redemption {
+pub(crate) struct Redemption {
     /// Its id.
     pub id: RedemptionId,
     /// Who redeemed.

@@ -8,7 +8,7 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{LotKind, Money, Restriction};
-use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
+use sea_orm::{ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
 
 use super::places;
 use crate::domain::{

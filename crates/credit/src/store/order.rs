@@ -7,7 +7,7 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{Instant, TaxCategory, TaxRate};
-use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{Condition, ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use crate::domain::{
     lot::CreditId,

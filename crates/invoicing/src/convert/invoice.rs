@@ -1,11 +1,8 @@
 //! Invoices and estimates on the wire.
 
 use florin_api::{
-    account::v1::TaxCategory as WireTaxCategory,
-    credit::v1::FundingKind as WireFundingKind,
-    google::r#type::Date,
-    invoicing::v1 as wire,
-    project::v1::PlanFamily as WirePlanFamily,
+    account::v1::TaxCategory as WireTaxCategory, credit::v1::FundingKind as WireFundingKind,
+    google::r#type::Date, invoicing::v1 as wire, project::v1::PlanFamily as WirePlanFamily,
 };
 use florin_credit::{order_name, project_name};
 use florin_payment::payment_name;
@@ -45,7 +42,11 @@ pub(crate) fn filter(request: &wire::ListInvoicesRequest) -> Result<(AccountId, 
     if !request.project.is_empty()
         && let Some((owner, id)) = violations.take("project", parse_child("projects", &request.project))
     {
-        violations.check("project", Some(owner) == account, "must be of the account whose invoices are listed");
+        violations.check(
+            "project",
+            Some(owner) == account,
+            "must be of the account whose invoices are listed",
+        );
         filter.project = Some(id);
     }
     for kind in request.kinds() {

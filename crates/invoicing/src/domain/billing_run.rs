@@ -62,7 +62,7 @@ impl Tally {
 
 /// A project a run could not bill.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
+pub(crate) struct SetAside {
     /// Whose.
     pub account: AccountId,
     /// Which.
@@ -73,6 +73,6 @@ pub struct SetAside {
 
 /// When the invoices of `month` are settled: the 1st after it, 00:00 UTC, plus the issuer's delay.
 #[must_use]
-pub fn settlement_of(month: Month, issuer: &Issuer) -> Instant {
+pub(crate) fn settlement_of(month: Month, issuer: &Issuer) -> Instant {
     month.end().plus_seconds(u64::try_from(issuer.billing_delay_seconds).unwrap_or_default())
 }

@@ -110,7 +110,7 @@ impl Subject {
 
 /// Everything one invoice is made of, before settlement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bill {
+pub(crate) struct Bill {
     /// Who pays.
     pub account: AccountId,
     /// For which project.

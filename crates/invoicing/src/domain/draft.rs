@@ -21,7 +21,7 @@ use super::{
 
 /// An invoice that is not issued: what it says, and the plan that covers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvoiceDraft {
+pub(crate) struct InvoiceDraft {
     /// What it says.
     pub content: Content,
     /// What is taken from which lot; the only thing that may debit one (R7.6).
@@ -54,13 +54,13 @@ pub enum DraftError {
 impl InvoiceDraft {
     /// Whether there is nothing to invoice: then no invoice is issued (R8.1).
     #[must_use]
-    pub fn is_nothing_due(&self) -> bool {
+    pub(crate) fn is_nothing_due(&self) -> bool {
         self.content.totals.net_total.is_zero()
     }
 }
 
 /// The invoice of `bill`, settled at `at` from those of `lots` that are the project's or its account's.
-pub fn draft(bill: Bill, lots: &[Lot], at: Instant) -> Result<InvoiceDraft, DraftError> {
+pub(crate) fn draft(bill: Bill, lots: &[Lot], at: Instant) -> Result<InvoiceDraft, DraftError> {
     let own = lots.iter().filter(|lot| is_own(lot, &bill)).copied().collect::<Vec<_>>();
     let lines = in_invoice_order(&bill)?;
     let due = due(&bill, &lines)?;
@@ -91,7 +91,11 @@ pub fn draft(bill: Bill, lots: &[Lot], at: Instant) -> Result<InvoiceDraft, Draf
 
 /// The invoices of one account's projects, in settlement order: what a project takes from a shared lot,
 /// the next one no longer finds (R7.7, R8.5). A bill that makes no invoice takes nothing.
-pub fn settle_in_order(bills: Vec<Bill>, lots: Vec<Lot>, at: Instant) -> Vec<Result<InvoiceDraft, DraftError>> {
+pub(crate) fn settle_in_order(
+    bills: Vec<Bill>,
+    lots: Vec<Lot>,
+    at: Instant,
+) -> Vec<Result<InvoiceDraft, DraftError>> {
     let mut lots = lots;
     let mut drafts = Vec::with_capacity(bills.len());
     for bill in bills {

@@ -150,9 +150,10 @@ impl Invoice {
     pub fn amount_paid(&self) -> Money {
         match self.standing {
             Standing::Paid { .. } => self.content.totals.amount_incl_tax,
-            Standing::Issued | Standing::Collecting { .. } | Standing::Overdue { .. } | Standing::WrittenOff => {
-                Money::zero(self.content.currency)
-            }
+            Standing::Issued
+            | Standing::Collecting { .. }
+            | Standing::Overdue { .. }
+            | Standing::WrittenOff => Money::zero(self.content.currency),
         }
     }
 }
@@ -164,4 +165,4 @@ pub fn invoice_name(account: AccountId, invoice: InvoiceId) -> String {
 }
 
 /// The collection of invoices in resource names.
-pub const INVOICES: &str = "invoices";
+pub(crate) const INVOICES: &str = "invoices";

@@ -10,12 +10,12 @@ const DIGITS: usize = 6;
 
 /// A series of one issuer. Monthly and purchase invoices have series of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series(String);
+pub(crate) struct Series(String);
 
 impl Series {
     /// The series of `kind` of the issuer whose prefix is `prefix`: `FR`, `FR-P`.
     #[must_use]
-    pub fn of(prefix: &str, kind: InvoiceKind) -> Self {
+    pub(crate) fn of(prefix: &str, kind: InvoiceKind) -> Self {
         match kind {
             InvoiceKind::Monthly => Self(prefix.to_owned()),
             InvoiceKind::Purchase => Self(format!("{prefix}-P")),
@@ -24,14 +24,14 @@ impl Series {
 
     /// Its text, the front of its numbers.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// One number that was taken, and the earliest instant its document may be issued at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Number {
+pub(crate) struct Number {
     /// Of which series.
     pub series: Series,
     /// Of which year.
@@ -43,14 +43,14 @@ pub struct Number {
 impl Number {
     /// As printed: `FR-2027-000001`.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         format!("{}-{}-{:0digits$}", self.series.as_str(), self.year, self.number, digits = DIGITS)
     }
 }
 
 /// A block of consecutive numbers, taken at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// Of which series.
     pub series: Series,
     /// Of which year.
@@ -63,7 +63,7 @@ pub struct Block {
 
 impl Block {
     /// The numbers of the block, in order, without end: the caller took as many as it asked for.
-    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = Number> {
         let (series, year) = (self.series.clone(), self.year);
         (self.first..).map(move |number| Number { series: series.clone(), year, number })
     }
@@ -71,13 +71,13 @@ impl Block {
 
 /// The year in whose numbering a document of `at` stands.
 #[must_use]
-pub fn year_of(at: Instant) -> i32 {
+pub(crate) fn year_of(at: Instant) -> i32 {
     Month::of(at).year()
 }
 
 /// A number given to an invoice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbered {
+pub(crate) struct Numbered {
     /// The number.
     pub number: Number,
     /// Whose invoice.

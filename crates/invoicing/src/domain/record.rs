@@ -4,14 +4,15 @@
 //! before, the allocation over lines) gives, through the law, exactly what it says was taken.
 
 use florin_settlement::{
-    AccountRef, Due, DueError, Lot, Money, Plan, ProjectRef, RecomputeError, RecordedDebit, SkipReason, recompute,
+    AccountRef, Due, DueError, Lot, Money, Plan, ProjectRef, RecomputeError, RecordedDebit, SkipReason,
+    recompute,
 };
 
 use super::{draft::due_line, invoice::Content};
 
 /// What a settlement saw and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettlementRecord {
+pub(crate) struct SettlementRecord {
     /// Every lot considered, in debit order (R7.2).
     pub lots: Vec<RecordedLot>,
     /// What each lot paid of each line.
@@ -20,7 +21,7 @@ pub struct SettlementRecord {
 
 /// One lot a settlement looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedLot {
+pub(crate) struct RecordedLot {
     /// The lot as it was before.
     pub lot: Lot,
     /// What was taken, in the lot's currency.
@@ -51,7 +52,7 @@ pub enum ProofError {
 impl SettlementRecord {
     /// What is kept of `plan`.
     #[must_use]
-    pub fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Self {
         let lots = plan.considered().iter().map(|considered| RecordedLot {
             lot: *considered.lot(),
             taken: considered.taken(),
@@ -63,7 +64,7 @@ impl SettlementRecord {
 }
 
 /// Applies the law to what was recorded and proves that it gives the same (R7.8).
-pub fn prove(content: &Content, record: &SettlementRecord) -> Result<Plan, ProofError> {
+pub(crate) fn prove(content: &Content, record: &SettlementRecord) -> Result<Plan, ProofError> {
     let lines = (1_u32..).zip(&content.lines).map(|(number, line)| due_line(number, line)).collect();
     let due = Due::try_new(
         AccountRef::from_u128(content.account.as_u128()),

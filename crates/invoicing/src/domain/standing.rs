@@ -177,7 +177,7 @@ pub type DebtId = Id<DebtMark>;
 
 /// What is still owed after a payment failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Debt {
+pub(crate) struct Debt {
     /// Its id.
     pub id: DebtId,
     /// For which invoice.

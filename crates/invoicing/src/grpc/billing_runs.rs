@@ -1,8 +1,8 @@
 //! `florin.invoicing.v1.BillingRunService`.
 
 use florin_api::invoicing::v1::{
-    BillingRun, GetBillingRunRequest, ListBillingRunsRequest, ListBillingRunsResponse, StartBillingRunRequest,
-    billing_run_service_server::BillingRunService,
+    BillingRun, GetBillingRunRequest, ListBillingRunsRequest, ListBillingRunsResponse,
+    StartBillingRunRequest, billing_run_service_server::BillingRunService,
 };
 use florin_platform::{Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
@@ -51,7 +51,10 @@ impl BillingRunService for BillingRunRpc {
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, start).await?))
     }
 
-    async fn get_billing_run(&self, request: Request<GetBillingRunRequest>) -> Result<Response<BillingRun>, Status> {
+    async fn get_billing_run(
+        &self,
+        request: Request<GetBillingRunRequest>,
+    ) -> Result<Response<BillingRun>, Status> {
         let id = convert::billing_run::name("name", &request.get_ref().name).map_err(Error::from)?;
         let (run, set_aside) = query::run(self.platform.db.reader(), id).await?;
         Ok(Response::new(convert::billing_run::run(&run, &set_aside)))

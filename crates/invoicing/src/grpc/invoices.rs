@@ -2,7 +2,8 @@
 
 use florin_api::invoicing::v1::{
     EstimateInvoiceRequest, EstimateInvoiceResponse, ExplainSettlementRequest, ExplainSettlementResponse,
-    GetInvoiceRequest, Invoice, ListInvoicesRequest, ListInvoicesResponse, invoice_service_server::InvoiceService,
+    GetInvoiceRequest, Invoice, ListInvoicesRequest, ListInvoicesResponse,
+    invoice_service_server::InvoiceService,
 };
 use florin_platform::{Platform, call::Call, page::Page};
 use tonic::{Request, Response, Status};
@@ -34,7 +35,8 @@ impl InvoiceService for InvoiceRpc {
         request: Request<EstimateInvoiceRequest>,
     ) -> Result<Response<EstimateInvoiceResponse>, Status> {
         let call = Call::of(&request);
-        let (account, project) = convert::invoice::project("parent", &request.get_ref().parent).map_err(Error::from)?;
+        let (account, project) =
+            convert::invoice::project("parent", &request.get_ref().parent).map_err(Error::from)?;
         let reader = self.platform.db.reader();
         let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
         let estimate = estimate::estimate(reader, now, &call, account, project).await?;
@@ -59,7 +61,8 @@ impl InvoiceService for InvoiceRpc {
         let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
             .map_err(Error::from)?;
         let found = query::invoices(self.platform.db.reader(), &call, account, &filter, &page).await?;
-        let (invoices, next_page_token) = page.cut(&self.platform.key, found, |invoice| invoice.id.to_string());
+        let (invoices, next_page_token) =
+            page.cut(&self.platform.key, found, |invoice| invoice.id.to_string());
         let invoices = invoices.iter().map(convert::invoice::invoice).collect();
         Ok(Response::new(ListInvoicesResponse { invoices, next_page_token }))
     }

@@ -11,7 +11,7 @@ use florin_platform::{
     notice, outbox,
     wire::{account_name, money},
 };
-use florin_settlement::Instant;
+use florin_settlement::{Instant, Percentage};
 
 use crate::{
     domain::{
@@ -61,7 +61,12 @@ pub(crate) async fn received(
 async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice, name: &str) -> Result<(), Error> {
     let content = &invoice.content;
     let account = account(tx, content.account).await?;
-    florin_credit::loyalty::earn(tx, at, call, &account, name, content.totals.net_after_credit).await?;
+    let issuer = florin_account::issuer(tx, &content.issuer)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("issuers/{}", content.issuer)))?;
+    let rate = Percentage::try_new(issuer.loyalty_rate.percent())
+        .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
+    florin_credit::loyalty::earn(tx, at, call, &account, name, content.totals.net_after_credit, rate).await?;
     Ok(())
 }
 

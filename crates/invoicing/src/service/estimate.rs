@@ -11,10 +11,7 @@ use florin_project::{BillableProject, BillingCursor, ProjectId};
 use florin_settlement::{Instant, Month};
 use sea_orm::ConnectionTrait;
 
-use super::{
-    schedule::next,
-    settle::settle,
-};
+use super::{schedule::next, settle::settle};
 use crate::{
     domain::{billing_run::settlement_of, invoice::Content},
     error::Error,
@@ -26,7 +23,7 @@ const PROJECTS_MAX: u32 = 10_000;
 
 /// An invoice that is not issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     /// What it would say.
     pub content: Content,
     /// Up to when usage is counted, and the instant that decides which lots count.
@@ -88,7 +85,8 @@ async fn simulated(
     wanted: BillableProject,
 ) -> Result<Vec<BillableProject>, Error> {
     let account = wanted.account;
-    let start = BillingCursor { account, created: Instant::MIN, project: ProjectId::from_uuid(uuid::Uuid::nil()) };
+    let start =
+        BillingCursor { account, created: Instant::MIN, project: ProjectId::from_uuid(uuid::Uuid::nil()) };
     let mut projects =
         florin_project::billable(connection, month.period(), Some(start), PROJECTS_MAX).await?;
     projects.retain(|project| project.account == account);

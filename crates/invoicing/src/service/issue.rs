@@ -13,7 +13,14 @@ use std::collections::BTreeMap;
 
 use florin_account::{Account, Issuer};
 use florin_payment::{Initiator, Means, NewPayment, PaymentId, payment_name};
-use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire::{child_name, money}};
+use florin_platform::{
+    audit,
+    call::Call,
+    db::Tx,
+    id::AccountId,
+    notice, outbox,
+    wire::{child_name, money},
+};
 use florin_settlement::Instant;
 
 use crate::{
@@ -83,7 +90,12 @@ impl Ready<'_> {
 }
 
 /// Issues the drafts of `batch` at `at`: lots debited, payments begun, everything written.
-pub(crate) async fn issue(tx: &Tx, at: Instant, call: &Call, batch: &Batch<'_>) -> Result<Vec<Issued>, Error> {
+pub(crate) async fn issue(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    batch: &Batch<'_>,
+) -> Result<Vec<Issued>, Error> {
     let ready = collected(tx, at, call, batch).await?;
     let debits = ready.iter().map(|ready| (ready.owner(), ready.name.clone(), ready.draft.plan.clone()));
     florin_credit::lots::debit(tx, at, &debits.collect::<Vec<_>>()).await?;
@@ -108,10 +120,16 @@ fn issued(ready: &Ready<'_>, collection: Collection) -> Issued {
 }
 
 /// Begins the payments and decides where each invoice stands.
-async fn collected<'a>(tx: &Tx, at: Instant, call: &Call, batch: &'a Batch<'a>) -> Result<Vec<Ready<'a>>, Error> {
+async fn collected<'a>(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    batch: &'a Batch<'a>,
+) -> Result<Vec<Ready<'a>>, Error> {
     let owners = batch.accounts.keys().copied().collect::<Vec<_>>();
     let methods = florin_payment::default_methods(tx, &owners).await?;
-    let methods: BTreeMap<AccountId, _> = methods.into_iter().map(|method| (method.account, method.id)).collect();
+    let methods: BTreeMap<AccountId, _> =
+        methods.into_iter().map(|method| (method.account, method.id)).collect();
     let mut ready = Vec::with_capacity(batch.drafts.len());
     for draft in batch.drafts {
         let content = &draft.content;

@@ -23,27 +23,33 @@ use crate::{
     store,
 };
 
-/// What a batch did.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Done {
-    /// What became of the projects.
-    pub(crate) tally: Tally,
-    /// The payments to drive once the batch is committed.
-    pub(crate) to_drive: Vec<(AccountId, PaymentId)>,
+/// What a batch bills.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Portion<'a> {
+    /// Who issues.
+    pub(crate) issuer: &'a Issuer,
+    /// The run as it was read; its cursor must not have moved since.
+    pub(crate) run: &'a BillingRun,
+    /// Whole accounts, in settlement order.
+    pub(crate) projects: &'a [BillableProject],
+    /// Those among them that are known not to work.
+    pub(crate) unfit: &'a [SetAside],
+    /// The last account that is done with this batch.
+    pub(crate) to: AccountId,
 }
 
-/// Issues the invoices of the batch's projects that are not issued yet, sets aside those that make none
-/// and those in `unfit`, and moves the cursor to the last account, `to`.
-pub(crate) async fn issue_batch(
+/// The payments to drive once the batch is committed.
+pub(crate) type ToDrive = Vec<(AccountId, PaymentId)>;
+
+/// Issues the invoices of the portion's projects that are not issued yet, sets aside those that make
+/// none and the unfit, and moves the run's cursor.
+pub(crate) async fn issue_portion(
     tx: &Tx,
     at: Instant,
     call: &Call,
-    issuer: &Issuer,
-    run: &BillingRun,
-    projects: &[BillableProject],
-    unfit: &[SetAside],
-    to: AccountId,
-) -> Result<Done, Error> {
+    portion: Portion<'_>,
+) -> Result<ToDrive, Error> {
+    let Portion { issuer, run, projects, unfit, to } = portion;
     let mut owners = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     owners.dedup();
     florin_account::lock(tx, &owners).await?;
@@ -52,7 +58,7 @@ pub(crate) async fn issue_batch(
     let is_open = |project: &&BillableProject| {
         !known.contains(&(project.account, project.project)) && !is_unfit(project)
     };
-    let open = projects.iter().filter(is_open).copied().collect::<Vec<_>>();
+    let open = projects.iter().filter(is_open).cloned().collect::<Vec<_>>();
     let settled = settle(tx, run.month, run.settlement, &open).await?;
 
     let mut tally = Tally::default();
@@ -84,8 +90,7 @@ pub(crate) async fn issue_batch(
     if !store::billing_run::advance(tx, run, to, tally).await? {
         return Err(Error::Overtaken);
     }
-    let to_drive = issued.iter().filter_map(|issued| Some((issued.account, issued.to_drive?))).collect();
-    Ok(Done { tally, to_drive })
+    Ok(issued.iter().filter_map(|issued| Some((issued.account, issued.to_drive?))).collect())
 }
 
 fn count(items: usize) -> i64 {

@@ -8,12 +8,7 @@
 //! Called by `payment` inside the transaction that records the outcome, with the account locked.
 
 use florin_payment::{BoxError, Outcomes, Payment, PaymentMethodId, Settled};
-use florin_platform::{
-    call::Call,
-    db::Tx,
-    id::AccountId,
-    wire::parse_child,
-};
+use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_settlement::Instant;
 
 use super::{collect, purchase::issue_purchase};
@@ -33,7 +28,7 @@ enum Paid {
 
 fn paid_for(payment: &Payment) -> Result<Paid, Error> {
     let reference = &payment.reference;
-    if let Some((owner, order)) = florin_credit::parse_order(reference)
+    if let Some((owner, order)) = florin_credit::orders::of_reference(reference)
         && owner == payment.account
     {
         return Ok(Paid::Order(order));
@@ -46,7 +41,13 @@ fn paid_for(payment: &Payment) -> Result<Paid, Error> {
 
 #[async_trait::async_trait]
 impl Outcomes for MoneyOutcomes {
-    async fn settled(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<Settled, BoxError> {
+    async fn settled(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+    ) -> Result<Settled, BoxError> {
         match paid_for(payment)? {
             Paid::Order(order) => Ok(order_paid(tx, at, call, order, payment).await?),
             Paid::Invoice(invoice) => Ok(collect::received(tx, at, call, invoice, payment).await?),
@@ -56,7 +57,7 @@ impl Outcomes for MoneyOutcomes {
     async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError> {
         match paid_for(payment)? {
             Paid::Order(order) => {
-                florin_credit::orders::payment_failed(tx, at, call, payment.account, order, payment.id).await?;
+                florin_credit::orders::payment_failed(tx, at, call, payment.account, order, payment).await?;
             }
             Paid::Invoice(invoice) => collect::declined(tx, at, call, invoice, payment).await?,
         }
@@ -89,7 +90,8 @@ impl Outcomes for MoneyOutcomes {
 }
 
 /// The order is paid, exactly once however often the payment is confirmed (R6.4): its lot, its purchase
-/// invoice, its project.
+/// invoice, its project. The project is ACTIVE also where the lot waits for the right of withdrawal: its
+/// funding has succeeded.
 async fn order_paid(
     tx: &Tx,
     at: Instant,
@@ -98,14 +100,13 @@ async fn order_paid(
     payment: &Payment,
 ) -> Result<Settled, Error> {
     use florin_credit::orders::{PaidOrder, invoiced, paid};
-    match paid(tx, at, call, payment.account, order, payment.id).await? {
-        PaidOrder::NotPayable => Ok(Settled::Unwanted),
-        PaidOrder::Issued(order) => {
-            let invoice = issue_purchase(tx, at, call, &order, payment.id).await?;
-            let name = invoice_name(payment.account, invoice);
-            invoiced(tx, at, payment.account, order.id, &name).await?;
-            florin_project::activate(tx, at, call, payment.account, order.project).await?;
-            Ok(Settled::Accepted)
-        }
-    }
+    let order = match paid(tx, at, call, payment.account, order, payment).await? {
+        PaidOrder::NotPayable => return Ok(Settled::Unwanted),
+        PaidOrder::Already(_) => return Ok(Settled::Accepted),
+        PaidOrder::Issued(_, order) | PaidOrder::Deferred(order) => order,
+    };
+    let invoice = issue_purchase(tx, at, call, &order, payment.id).await?;
+    invoiced(tx, at, payment.account, order.id, &invoice_name(payment.account, invoice)).await?;
+    florin_project::activate(tx, at, call, payment.account, order.project).await?;
+    Ok(Settled::Accepted)
 }

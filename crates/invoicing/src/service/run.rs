@@ -17,7 +17,7 @@ use florin_settlement::{Instant, Month};
 use sea_orm::ConnectionTrait;
 
 use super::{
-    monthly::{Done, issue_batch},
+    monthly::{Portion, ToDrive, issue_portion},
     schedule::{Next, next},
     settle::settle,
 };
@@ -36,7 +36,7 @@ const RUNS: &str = "billingRuns";
 
 /// `billingRuns/{billing_run}`.
 #[must_use]
-pub fn run_name(run: BillingRunId) -> String {
+pub(crate) fn run_name(run: BillingRunId) -> String {
     top_name(RUNS, run)
 }
 
@@ -122,8 +122,9 @@ impl BillingRuns {
     ) -> Result<(), Error> {
         let mut open = vec![(projects, to)];
         while let Some((projects, to)) = open.pop() {
-            let done = match self.attempt(call, issuer, &run, &projects, &[], to).await {
-                Ok(done) => done,
+            let portion = Portion { issuer, run: &run, projects: &projects, unfit: &[], to };
+            let to_drive = match self.attempt(call, portion).await {
+                Ok(to_drive) => to_drive,
                 Err(error) if error.is_passing() => return Err(error),
                 Err(error) => match halves(&projects) {
                     Some((first, second)) => {
@@ -132,28 +133,20 @@ impl BillingRuns {
                         open.push((first, middle));
                         continue;
                     }
-                    None => self.bill_without_the_unfit(call, issuer, &run, &projects, to, &error).await?,
+                    None => self.bill_without_the_unfit(call, portion, &error).await?,
                 },
             };
             run.after = Some(to);
-            self.collect(call, &done.to_drive).await;
+            self.collect(call, &to_drive).await;
         }
         Ok(())
     }
 
-    async fn attempt(
-        &self,
-        call: &Call,
-        issuer: &Issuer,
-        run: &BillingRun,
-        projects: &[BillableProject],
-        unfit: &[SetAside],
-        to: AccountId,
-    ) -> Result<Done, Error> {
+    async fn attempt(&self, call: &Call, portion: Portion<'_>) -> Result<ToDrive, Error> {
         let clock = self.platform.clock;
         let issue = |tx: Tx| async move {
             let now = clock.now(&tx).await?;
-            issue_batch(&tx, now, call, issuer, run, projects, unfit, to).await
+            issue_portion(&tx, now, call, portion).await
         };
         self.platform.db.write(issue).await
     }
@@ -163,26 +156,25 @@ impl BillingRuns {
     async fn bill_without_the_unfit(
         &self,
         call: &Call,
-        issuer: &Issuer,
-        run: &BillingRun,
-        projects: &[BillableProject],
-        to: AccountId,
+        portion: Portion<'_>,
         error: &Error,
-    ) -> Result<Done, Error> {
+    ) -> Result<ToDrive, Error> {
+        let Portion { run, projects, .. } = portion;
         let mut unfit = Vec::new();
         for project in projects {
-            if let Err(error) = settle(self.platform.db.reader(), run.month, run.settlement, &[*project]).await {
+            let alone = std::slice::from_ref(project);
+            if let Err(error) = settle(self.platform.db.reader(), run.month, run.settlement, alone).await {
                 unfit.push(set_aside(project, &error));
             }
         }
         if !unfit.is_empty() {
-            match self.attempt(call, issuer, run, projects, &unfit, to).await {
+            match self.attempt(call, Portion { unfit: &unfit, ..portion }).await {
                 Err(error) if !error.is_passing() => {}
                 outcome => return outcome,
             }
         }
         let all = projects.iter().map(|project| set_aside(project, error)).collect::<Vec<_>>();
-        self.attempt(call, issuer, run, projects, &all, to).await
+        self.attempt(call, Portion { unfit: &all, ..portion }).await
     }
 
     /// Drives what was begun. What does not get through is taken up by the payments' own reconciliation.

@@ -38,7 +38,11 @@ impl Next {
 
 /// What is to be billed next for `issuer`: the running month, the one after the last that was billed, or
 /// the first in which anything was used.
-pub(crate) async fn next(connection: &impl ConnectionTrait, issuer: &Issuer, now: Instant) -> Result<Next, DbErr> {
+pub(crate) async fn next(
+    connection: &impl ConnectionTrait,
+    issuer: &Issuer,
+    now: Instant,
+) -> Result<Next, DbErr> {
     if let Some(run) = store::billing_run::running(connection, &issuer.id).await? {
         return Ok(Next::Running(run));
     }

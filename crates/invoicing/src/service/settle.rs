@@ -66,7 +66,7 @@ pub(crate) async fn settle(
         };
         let bills = of_account.iter().map(bill).collect();
         let settled = settle_in_order(bills, lots.remove(&owner).unwrap_or_default(), at);
-        drafts.extend(of_account.iter().copied().zip(settled));
+        drafts.extend(of_account.iter().cloned().zip(settled));
     }
     Ok(Settled { accounts, drafts })
 }

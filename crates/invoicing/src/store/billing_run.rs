@@ -109,7 +109,10 @@ async fn one(connection: &impl ConnectionTrait, query: Select<Entity>) -> Result
     Ok(query.one(connection).await?.map(BillingRun::try_from).transpose()?)
 }
 
-pub(crate) async fn find(connection: &impl ConnectionTrait, id: BillingRunId) -> Result<Option<BillingRun>, DbErr> {
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    id: BillingRunId,
+) -> Result<Option<BillingRun>, DbErr> {
     one(connection, Entity::find_by_id(id)).await
 }
 
@@ -124,7 +127,10 @@ pub(crate) async fn of_month(
 }
 
 /// The issuer's run that is not finished, if there is one.
-pub(crate) async fn running(connection: &impl ConnectionTrait, issuer: &str) -> Result<Option<BillingRun>, DbErr> {
+pub(crate) async fn running(
+    connection: &impl ConnectionTrait,
+    issuer: &str,
+) -> Result<Option<BillingRun>, DbErr> {
     let query = Entity::find()
         .filter(Column::Issuer.eq(issuer))
         .filter(Column::State.eq(RUNNING))
@@ -133,7 +139,10 @@ pub(crate) async fn running(connection: &impl ConnectionTrait, issuer: &str) -> 
 }
 
 /// The issuer's run of the latest month.
-pub(crate) async fn latest(connection: &impl ConnectionTrait, issuer: &str) -> Result<Option<BillingRun>, DbErr> {
+pub(crate) async fn latest(
+    connection: &impl ConnectionTrait,
+    issuer: &str,
+) -> Result<Option<BillingRun>, DbErr> {
     let query = Entity::find().filter(Column::Issuer.eq(issuer)).order_by_desc(Column::Month);
     one(connection, query).await
 }

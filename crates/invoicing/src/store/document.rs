@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use florin_platform::{
-    column::CorruptRow,
-    db::Tx,
-    id::AccountId,
-};
+use florin_platform::{column::CorruptRow, db::Tx, id::AccountId};
 use florin_settlement::DEBIT_ORDER;
 use sea_orm::{ConnectionTrait, DbErr};
 

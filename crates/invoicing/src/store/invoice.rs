@@ -8,7 +8,9 @@ use florin_platform::{
 };
 use florin_project::ProjectId;
 use florin_settlement::{Instant, Month};
-use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Query};
+use sea_orm::{
+    Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Query,
+};
 
 use super::{insert_all, standing};
 use crate::domain::{
@@ -129,7 +131,7 @@ pub(crate) async fn of_order(
 ) -> Result<Option<InvoiceId>, DbErr> {
     let row = Entity::find()
         .filter(Column::AccountId.eq(account))
-        .filter(Column::OrderId.eq(order))
+        .filter(Column::CreditOrderId.eq(order))
         .one(connection)
         .await?;
     Ok(row.map(|row| row.id))

@@ -70,7 +70,8 @@ impl Model {
         Ok(Charge {
             subject,
             description: self.description,
-            period: Period::try_new(self.period_from.into(), self.period_to.into()).map_err(CorruptRow::of(TABLE))?,
+            period: Period::try_new(self.period_from.into(), self.period_to.into())
+                .map_err(CorruptRow::of(TABLE))?,
             quantity: Quantity::try_new(self.quantity.0).map_err(CorruptRow::of(TABLE))?,
             divisor: divisor(self.divisor)?,
             unit: self.unit,
@@ -97,7 +98,9 @@ fn active(id: InvoiceId, content: &Content, number: i64, charge: &Charge) -> Res
         Subject::Credit => None,
     };
     let labels = match usage {
-        Some(usage) => serde_json::to_string(&usage.labels).map_err(|error| DbErr::Type(error.to_string()))?,
+        Some(usage) => {
+            serde_json::to_string(&usage.labels).map_err(|error| DbErr::Type(error.to_string()))?
+        }
         None => "{}".to_owned(),
     };
     let text = |of: fn(&Usage) -> &String| usage.map(of).cloned().unwrap_or_default();

@@ -19,7 +19,13 @@ use crate::domain::number::{Block, Numbered, Series, year_of};
 const COLUMNS: usize = 5;
 
 /// Takes `count` consecutive numbers of `series` for documents issued at `at`.
-pub(crate) async fn take(tx: &Tx, issuer: &str, series: Series, count: i64, at: Instant) -> Result<Block, DbErr> {
+pub(crate) async fn take(
+    tx: &Tx,
+    issuer: &str,
+    series: Series,
+    count: i64,
+    at: Instant,
+) -> Result<Block, DbErr> {
     let year = year_of(at);
     let text = "INSERT INTO invoice_series (series, year, issuer, last_number, last_issued_at) \
                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (series, year) DO UPDATE SET \
@@ -27,13 +33,8 @@ pub(crate) async fn take(tx: &Tx, issuer: &str, series: Series, count: i64, at: 
                 last_issued_at = CASE WHEN invoice_series.last_issued_at > excluded.last_issued_at \
                 THEN invoice_series.last_issued_at ELSE excluded.last_issued_at END \
                 RETURNING last_number, last_issued_at";
-    let values = [
-        series.as_str().into(),
-        i64::from(year).into(),
-        issuer.into(),
-        count.into(),
-        At::from(at).into(),
-    ];
+    let values =
+        [series.as_str().into(), i64::from(year).into(), issuer.into(), count.into(), At::from(at).into()];
     let row = tx
         .query_one_raw(sql(tx, text, values))
         .await?
@@ -53,8 +54,9 @@ pub(crate) async fn assign(tx: &Tx, numbered: &[Numbered]) -> Result<(), DbErr> 
             })
             .collect::<Vec<_>>()
             .join(", ");
-        let text =
-            format!("INSERT INTO invoice_number (series, year, number, account_id, invoice_id) VALUES {places}");
+        let text = format!(
+            "INSERT INTO invoice_number (series, year, number, account_id, invoice_id) VALUES {places}"
+        );
         let values = chunk.iter().flat_map(|given| {
             [
                 Value::from(given.number.series.as_str()),

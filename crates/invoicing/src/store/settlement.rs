@@ -6,8 +6,8 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{
-    AccountRef, Currency, LineKey, Lot, LotId, LotKind, LotOwner, LotParts, ProjectRef, RecordedDebit, Restriction,
-    SkipReason,
+    AccountRef, Currency, LineKey, Lot, LotId, LotKind, LotOwner, LotParts, ProjectRef, RecordedDebit,
+    Restriction, SkipReason,
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, Set, entity::prelude::*};
 use uuid::Uuid;

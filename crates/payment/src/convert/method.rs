@@ -9,7 +9,9 @@ use florin_platform::{
 };
 
 use crate::{
-    domain::method::{CardExpiry, LABEL_CHARACTERS_MAX, MethodKind, MethodState, PaymentMethodId, TOKEN_BYTES_MAX},
+    domain::method::{
+        CardExpiry, LABEL_CHARACTERS_MAX, MethodKind, MethodState, PaymentMethodId, TOKEN_BYTES_MAX,
+    },
     service::{
         methods::NewMethod,
         names::{method_name, parse_method},
@@ -44,7 +46,8 @@ pub(crate) fn new_method(request: &wire::CreatePaymentMethodRequest) -> Result<N
 }
 
 fn token(field: &str, token: &str, violations: &mut Violations) {
-    let fits = (1..=TOKEN_BYTES_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits =
+        (1..=TOKEN_BYTES_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
     violations.check(field, fits, format!("must be 1 to {TOKEN_BYTES_MAX} printable ASCII characters"));
 }
 

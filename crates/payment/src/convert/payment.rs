@@ -24,7 +24,9 @@ pub(crate) fn narrowed(request: &wire::ListPaymentsRequest) -> Result<Narrowed, 
     let mut states = Vec::with_capacity(request.states.len());
     for (n, number) in request.states.iter().enumerate() {
         let state = wire::payment::State::try_from(*number).ok().and_then(stored_state);
-        if let Some(state) = violations.take(&format!("states[{n}]"), state.ok_or("is not a state of a payment")) {
+        if let Some(state) =
+            violations.take(&format!("states[{n}]"), state.ok_or("is not a state of a payment"))
+        {
             states.push(state);
         }
     }
@@ -44,8 +46,9 @@ fn stored_state(state: wire::payment::State) -> Option<&'static str> {
     }
 }
 
-/// Renders a payment.
-pub(crate) fn payment(payment: &Payment) -> wire::Payment {
+/// Renders a payment; also for the answers of other slices that contain one.
+#[must_use]
+pub fn payment(payment: &Payment) -> wire::Payment {
     let mut rendered = wire::Payment {
         name: payment_name(payment.account, payment.id),
         amount_incl_tax: Some(money(payment.amount)),

@@ -229,7 +229,13 @@ pub(crate) enum MethodNews {
 impl PaymentMethod {
     /// A method about to be registered.
     #[must_use]
-    pub(crate) fn creating(account: AccountId, kind: MethodKind, label: String, token: String, at: Instant) -> Self {
+    pub(crate) fn creating(
+        account: AccountId,
+        kind: MethodKind,
+        label: String,
+        token: String,
+        at: Instant,
+    ) -> Self {
         Self {
             account,
             id: PaymentMethodId::generate(at),
@@ -287,8 +293,12 @@ impl PaymentMethod {
                 let state = MethodState::Validating { action_url: url, watch };
                 MethodNews::Waiting(Self { details, ..self.moved(state, at) })
             }
-            Registration::Failed { code } => MethodNews::Refused(self.moved(MethodState::Failed { code }, at)),
-            Registration::Rejected { code } => MethodNews::Refused(self.moved(MethodState::Rejected { code }, at)),
+            Registration::Failed { code } => {
+                MethodNews::Refused(self.moved(MethodState::Failed { code }, at))
+            }
+            Registration::Rejected { code } => {
+                MethodNews::Refused(self.moved(MethodState::Rejected { code }, at))
+            }
         }
     }
 

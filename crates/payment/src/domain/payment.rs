@@ -264,8 +264,12 @@ impl Payment {
         }
         let declined = |code, finality| PaymentState::Declined { settled: at, code, finality };
         match outcome {
-            ChargeOutcome::Succeeded => PaymentNews::Succeeded(self.moved(PaymentState::Succeeded { settled: at }, at)),
-            ChargeOutcome::DeclinedSoft { code } => PaymentNews::Declined(self.moved(declined(code, Finality::Soft), at)),
+            ChargeOutcome::Succeeded => {
+                PaymentNews::Succeeded(self.moved(PaymentState::Succeeded { settled: at }, at))
+            }
+            ChargeOutcome::DeclinedSoft { code } => {
+                PaymentNews::Declined(self.moved(declined(code, Finality::Soft), at))
+            }
             ChargeOutcome::DeclinedFinal { code } => {
                 PaymentNews::Declined(self.moved(declined(code, Finality::Final), at))
             }
@@ -286,7 +290,9 @@ impl Payment {
         let awaited = self.state.awaited();
         if let (
             Some((awaited, _)),
-            PaymentState::Processing(watch) | PaymentState::ActionRequired { watch, .. } | PaymentState::Pending(watch),
+            PaymentState::Processing(watch)
+            | PaymentState::ActionRequired { watch, .. }
+            | PaymentState::Pending(watch),
         ) = (awaited, &mut self.state)
         {
             *watch = watch.looked(awaited, at);

@@ -143,3 +143,43 @@ impl Refund {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use florin_settlement::Currency;
+
+    use super::*;
+    use crate::domain::payment::{Initiator, Means, NewPayment};
+
+    fn refund() -> Refund {
+        let at = Instant::midnight(2026, 1, 1).expect("a day");
+        let new = NewPayment {
+            amount: Money::new(3600, Currency::parse("EUR").expect("a currency")),
+            reference: "accounts/a/creditOrders/o".into(),
+            means: Means::OneOff { provider_token: "token".into() },
+            initiator: Initiator::Customer,
+        };
+        Refund::of_unwanted(&Payment::begin(AccountId::generate(at), new, at), at)
+    }
+
+    #[test]
+    fn a_refund_is_due_at_once_and_tried_again_until_the_provider_answers() {
+        let requested = refund();
+        let RefundState::Requested(watch) = &requested.state else { panic!("to be made") };
+        assert_eq!(watch.next, requested.created);
+        let later = requested.clone().unanswered(requested.created);
+        let RefundState::Requested(watch) = &later.state else { panic!("still to be made") };
+        assert_eq!((watch.looks, watch.next), (1, requested.created.plus_seconds(60)));
+    }
+
+    #[test]
+    fn what_the_provider_said_first_stays() {
+        let at = refund().created.plus_seconds(5);
+        let refused = || RefundOutcome::Refused { code: "card_closed".into() };
+        let done = refund().learn(RefundOutcome::Done, at);
+        assert_eq!(done.clone().learn(refused(), at), done);
+        let kept = refund().learn(refused(), at);
+        assert_eq!(kept.clone().learn(RefundOutcome::Done, at), kept);
+        assert_eq!(kept.clone().unanswered(at), kept);
+    }
+}

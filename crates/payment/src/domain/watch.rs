@@ -73,7 +73,10 @@ mod tests {
     #[test]
     fn customers_are_looked_after_each_quarter_and_banks_each_day() {
         let at = Instant::midnight(2026, 1, 1).expect("a day");
-        assert_eq!(Watch::begin(Awaited::Customer, at).looked(Awaited::Customer, at).next, at.plus_seconds(900));
+        assert_eq!(
+            Watch::begin(Awaited::Customer, at).looked(Awaited::Customer, at).next,
+            at.plus_seconds(900)
+        );
         assert_eq!(Watch::begin(Awaited::Bank, at).next, at.plus_days(1));
     }
 }

@@ -1,9 +1,9 @@
 //! `florin.payment.v1.PaymentMethodService`.
 
 use florin_api::payment::v1::{
-    ConfirmPaymentMethodRequest, CreatePaymentMethodRequest, GetPaymentMethodRequest, ListOfferedKindsRequest,
-    ListOfferedKindsResponse, ListPaymentMethodsRequest, ListPaymentMethodsResponse, PaymentMethod,
-    SetDefaultPaymentMethodRequest, payment_method_service_server::PaymentMethodService,
+    ConfirmPaymentMethodRequest, CreatePaymentMethodRequest, GetPaymentMethodRequest,
+    ListOfferedKindsRequest, ListOfferedKindsResponse, ListPaymentMethodsRequest, ListPaymentMethodsResponse,
+    PaymentMethod, SetDefaultPaymentMethodRequest, payment_method_service_server::PaymentMethodService,
 };
 use florin_platform::{
     call::Call, db::Tx, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations,

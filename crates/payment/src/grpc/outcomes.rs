@@ -61,7 +61,9 @@ impl PaymentOutcomeRpc {
             Subject::Payment(account, id) => {
                 self.payments.customer_decided(call, customer, account, id, decision).await
             }
-            Subject::Method(account, id) => self.methods.customer_decided(call, customer, account, id, decision).await,
+            Subject::Method(account, id) => {
+                self.methods.customer_decided(call, customer, account, id, decision).await
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `florin.payment.v1.PaymentService`.
 
 use florin_api::payment::v1::{
-    GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, Payment, payment_service_server::PaymentService,
+    GetPaymentRequest, ListPaymentsRequest, ListPaymentsResponse, Payment,
+    payment_service_server::PaymentService,
 };
 use florin_platform::{Platform, call::Call, page::Page};
 use tonic::{Request, Response, Status};

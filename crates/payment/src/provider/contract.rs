@@ -7,7 +7,8 @@ use florin_platform::id::AccountId;
 use florin_settlement::{Instant, Money};
 
 use super::{
-    Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, Provider, RefundOutcome, Register, Registration, Source,
+    Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, Provider, RefundOutcome, Register, Registration,
+    Source,
 };
 use crate::{
     MethodKind, PaymentMethodId,
@@ -114,10 +115,18 @@ impl Trial<'_> {
         let card = self.provider.recognise(card_frictionless).await;
         self.hold("a card is recognised as one", matches!(card, Ok(Some(MethodKind::Card))), &card);
         let bank = self.provider.recognise(bank_account).await;
-        self.hold("a bank account is recognised as one", matches!(bank, Ok(Some(MethodKind::BankAccount))), &bank);
+        self.hold(
+            "a bank account is recognised as one",
+            matches!(bank, Ok(Some(MethodKind::BankAccount))),
+            &bank,
+        );
         let nothing = self.provider.recognise(unknown).await;
         self.hold("an unknown token is said to be unknown", matches!(nothing, Ok(None)), &nothing);
-        self.hold("cards are on offer", self.provider.kinds().contains(&MethodKind::Card), &self.provider.kinds());
+        self.hold(
+            "cards are on offer",
+            self.provider.kinds().contains(&MethodKind::Card),
+            &self.provider.kinds(),
+        );
     }
 
     async fn registration(&mut self) {
@@ -132,21 +141,28 @@ impl Trial<'_> {
             if !details.masked.is_empty() && details.masked.chars().filter(char::is_ascii_digit).count() <= 4);
         self.hold("at most four digits of a card are shown", hidden, &first);
         let again = self.provider.register(&card).await;
-        self.hold("registering again under the same key is the same registration", same(&first, &again), &again);
+        self.hold(
+            "registering again under the same key is the same registration",
+            same(&first, &again),
+            &again,
+        );
         let known = self.provider.registration(card.key).await;
         let found = matches!((&first, &known), (Ok(first), Ok(Some(known))) if first == known);
         self.hold("a registration can be looked up by its key", found, &known);
 
-        for (kind, token) in
-            [(MethodKind::Card, &self.script.card_with_action), (MethodKind::BankAccount, &self.script.bank_account)]
-        {
+        for (kind, token) in [
+            (MethodKind::Card, &self.script.card_with_action),
+            (MethodKind::BankAccount, &self.script.bank_account),
+        ] {
             let waits = self.provider.register(&self.register_as(kind, token)).await;
             let sent = matches!(&waits, Ok(Registration::ActionRequired { url, .. }) if url.contains("://"));
             self.hold("whoever has to act is told where", sent, &waits);
-            let unproven = matches!(&waits, Ok(Registration::ActionRequired { details, .. }) if !details.three_d_secure);
+            let unproven =
+                matches!(&waits, Ok(Registration::ActionRequired { details, .. }) if !details.three_d_secure);
             self.hold("nothing has passed 3-D Secure before the customer acted", unproven, &waits);
         }
-        let rejected = self.provider.register(&self.register_as(MethodKind::Card, &self.script.card_rejected)).await;
+        let rejected =
+            self.provider.register(&self.register_as(MethodKind::Card, &self.script.card_rejected)).await;
         self.hold("a card can be rejected", matches!(rejected, Ok(Registration::Rejected { .. })), &rejected);
     }
 
@@ -189,7 +205,11 @@ impl Trial<'_> {
         let lost = self.provider.charge(&charge).await;
         self.hold("a lost answer is an error, not an outcome", lost.is_err(), &lost);
         let known = self.provider.fetch(charge.key).await;
-        self.hold("a lost answer is found by its key", matches!(known, Ok(Some(ChargeOutcome::Succeeded))), &known);
+        self.hold(
+            "a lost answer is found by its key",
+            matches!(known, Ok(Some(ChargeOutcome::Succeeded))),
+            &known,
+        );
     }
 
     async fn refunds(&mut self) {

@@ -17,7 +17,12 @@ use crate::{
 
 impl Methods {
     /// Expires a card if its date is over; else nothing happens.
-    pub(crate) async fn expire(&self, call: &Call, account: AccountId, id: PaymentMethodId) -> Result<(), Error> {
+    pub(crate) async fn expire(
+        &self,
+        call: &Call,
+        account: AccountId,
+        id: PaymentMethodId,
+    ) -> Result<(), Error> {
         self.platform
             .db
             .write(|tx| async move {
@@ -39,8 +44,10 @@ impl Methods {
                     None => {
                         store::method::clear_default(&tx, account).await?;
                         let account_name = account_name(account);
-                        let fact =
-                            DefaultPaymentMethodChanged { account: account_name, payment_method: String::new() };
+                        let fact = DefaultPaymentMethodChanged {
+                            account: account_name,
+                            payment_method: String::new(),
+                        };
                         outbox::append(&tx, at, account, &fact).await?;
                     }
                 }

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use florin_account::AccountState;
-use florin_platform::{Platform, audit, call::Call, db::Tx, etag, id::AccountId, outbox, violation::Violations};
+use florin_platform::{
+    Platform, audit, call::Call, db::Tx, etag, id::AccountId, outbox, violation::Violations,
+};
 use florin_settlement::Instant;
 
 use super::{
@@ -65,14 +67,17 @@ impl Methods {
             return Err(Error::AccountNotActive { state: account.state.as_str() });
         }
         let offers = offers(tx, &account, self.provider.kinds()).await?;
-        let offer = offers.iter().find(|offer| offer.kind == new.kind).ok_or(Error::KindNotOffered(new.kind))?;
+        let offer =
+            offers.iter().find(|offer| offer.kind == new.kind).ok_or(Error::KindNotOffered(new.kind))?;
         if !offer.available {
             return Err(Error::FirstPaymentNeedsCard);
         }
         match recognised.map_err(Error::ProviderUnavailable)? {
             None => return Err(Error::TokenInvalid),
             Some(kind) if kind != new.kind => {
-                return Err(Violations::one("payment_method.kind", format!("the token is of a {kind}")).into());
+                return Err(
+                    Violations::one("payment_method.kind", format!("the token is of a {kind}")).into()
+                );
             }
             Some(_) => {}
         }
@@ -88,18 +93,29 @@ impl Methods {
     ///
     /// # Errors
     /// [`Error::ProviderUnavailable`] if no answer came; the reconcile job asks again.
-    pub async fn drive(&self, call: &Call, account: AccountId, id: PaymentMethodId) -> Result<PaymentMethod, Error> {
+    pub async fn drive(
+        &self,
+        call: &Call,
+        account: AccountId,
+        id: PaymentMethodId,
+    ) -> Result<PaymentMethod, Error> {
         let method = owned_method(self.platform.db.reader(), account, id).await?;
         let answer = match &method.state {
-            MethodState::Creating(watch) if watch.looks == 0 => self.provider.register(&Register::of(&method)).await,
-            MethodState::Creating(_) => match self.provider.registration(MethodKey { account, method: id }).await {
-                Ok(None) => self.provider.register(&Register::of(&method)).await,
-                Ok(Some(registration)) => Ok(registration),
-                Err(unknown) => Err(unknown),
-            },
+            MethodState::Creating(watch) if watch.looks == 0 => {
+                self.provider.register(&Register::of(&method)).await
+            }
+            MethodState::Creating(_) => {
+                match self.provider.registration(MethodKey { account, method: id }).await {
+                    Ok(None) => self.provider.register(&Register::of(&method)).await,
+                    Ok(Some(registration)) => Ok(registration),
+                    Err(unknown) => Err(unknown),
+                }
+            }
             MethodState::Validating { .. } => {
                 let known = self.provider.registration(MethodKey { account, method: id }).await;
-                known.and_then(|known| known.ok_or_else(|| ProviderUnknown::new("the method is not known there")))
+                known.and_then(|known| {
+                    known.ok_or_else(|| ProviderUnknown::new("the method is not known there"))
+                })
             }
             MethodState::Valid
             | MethodState::Failed { .. }

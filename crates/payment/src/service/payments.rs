@@ -84,7 +84,9 @@ impl Payments {
         let now = self.platform.clock.now(self.platform.db.reader()).await?;
         match &payment.state {
             // Nobody can have asked before, but for somebody asking right now under the same key.
-            PaymentState::Processing(watch) if now < watch.next && watch.looks == 0 => self.charge(payment).await,
+            PaymentState::Processing(watch) if now < watch.next && watch.looks == 0 => {
+                self.charge(payment).await
+            }
             PaymentState::Processing(_) => match self.provider.fetch(key).await {
                 Ok(None) => self.charge(payment).await,
                 Ok(Some(outcome)) => Ok(Ok(outcome)),
@@ -92,11 +94,13 @@ impl Payments {
             },
             PaymentState::ActionRequired { .. } | PaymentState::Pending(_) => {
                 let known = self.provider.fetch(key).await;
-                Ok(known.and_then(|known| known.ok_or_else(|| ProviderUnknown::new("the charge is not known there"))))
+                Ok(known.and_then(|known| {
+                    known.ok_or_else(|| ProviderUnknown::new("the charge is not known there"))
+                }))
             }
-            PaymentState::Succeeded { .. } | PaymentState::Declined { .. } | PaymentState::Refunded { .. } => {
-                Ok(Err(ProviderUnknown::new("nothing is left to ask")))
-            }
+            PaymentState::Succeeded { .. }
+            | PaymentState::Declined { .. }
+            | PaymentState::Refunded { .. } => Ok(Err(ProviderUnknown::new("nothing is left to ask"))),
         }
     }
 

@@ -82,7 +82,10 @@ pub(crate) struct Shown {
     pub(crate) is_default: bool,
 }
 
-pub(crate) async fn owned_account(connection: &impl ConnectionTrait, id: AccountId) -> Result<Account, Error> {
+pub(crate) async fn owned_account(
+    connection: &impl ConnectionTrait,
+    id: AccountId,
+) -> Result<Account, Error> {
     florin_account::find(connection, id).await?.ok_or_else(|| Error::NotFound(account_name(id)))
 }
 

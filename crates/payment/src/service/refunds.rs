@@ -66,10 +66,15 @@ async fn record(
             store::payment::save(tx, &payment).await?;
             let account = owned_account(tx, refund.account).await?;
             notice::raise(tx, at, account.id, &notices::returned(&account, &payment)).await?;
-            outbox::append(tx, at, refund.account, &PaymentRefunded { payment: name, amount_incl_tax }).await?;
+            outbox::append(tx, at, refund.account, &PaymentRefunded { payment: name, amount_incl_tax })
+                .await?;
         }
         RefundState::Refused { code } => {
-            tracing::error!(payment = name, code, "the provider refuses to give money back; an operator has to");
+            tracing::error!(
+                payment = name,
+                code,
+                "the provider refuses to give money back; an operator has to"
+            );
             let fact = PaymentRefundRefused { payment: name, amount_incl_tax, code: code.clone() };
             outbox::append(tx, at, refund.account, &fact).await?;
         }

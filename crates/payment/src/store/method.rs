@@ -173,7 +173,8 @@ pub(crate) async fn list(
     after: Option<PaymentMethodId>,
     fetch: u64,
 ) -> Result<Vec<PaymentMethod>, DbErr> {
-    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    let mut query =
+        Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
     if let Some(after) = after {
         query = query.filter(Column::Id.gt(after));
     }
@@ -260,7 +261,8 @@ pub(crate) async fn due(
     at: Instant,
     limit: u64,
 ) -> Result<Vec<(AccountId, PaymentMethodId)>, DbErr> {
-    let query = Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
+    let query =
+        Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
     Ok(query.all(connection).await?.into_iter().map(|row| (row.account_id, row.id)).collect())
 }
 

@@ -91,7 +91,8 @@ impl TryFrom<Model> for Payment {
                 (None, Some(provider_token)) => Means::OneOff { provider_token },
                 (Some(_), Some(_)) | (None, None) => return Err(missing("single means")),
             },
-            initiator: Initiator::parse(&row.initiator).ok_or_else(|| CorruptRow::new(TABLE, "unknown initiator"))?,
+            initiator: Initiator::parse(&row.initiator)
+                .ok_or_else(|| CorruptRow::new(TABLE, "unknown initiator"))?,
             reference: row.reference,
             created: row.created_at.into(),
             updated: row.updated_at.into(),
@@ -113,7 +114,9 @@ fn active(payment: &Payment) -> ActiveModel {
         | PaymentState::Refunded { .. } => None,
     };
     let (decline_code, decline_final) = match &payment.state {
-        PaymentState::Declined { code, finality, .. } => (Some(code.clone()), Some(*finality == Finality::Final)),
+        PaymentState::Declined { code, finality, .. } => {
+            (Some(code.clone()), Some(*finality == Finality::Final))
+        }
         PaymentState::Processing(_)
         | PaymentState::ActionRequired { .. }
         | PaymentState::Pending(_)
@@ -180,7 +183,8 @@ pub(crate) async fn list(
     after: Option<PaymentId>,
     fetch: u64,
 ) -> Result<Vec<Payment>, DbErr> {
-    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    let mut query =
+        Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
     if let Some(after) = after {
         query = query.filter(Column::Id.gt(after));
     }
@@ -249,7 +253,9 @@ pub(crate) async fn arrived(tx: &Tx, payment: &Payment) -> Result<bool, DbErr> {
 /// Nothing is awaited for the reference of `payment` any more, whichever payment was on its way.
 pub(crate) async fn accepted(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
     let text = "DELETE FROM open_payment WHERE account_id = $1 AND reference = $2";
-    tx.execute_raw(sql(tx, text, [payment.account.into(), payment.reference.as_str().into()])).await.map(|_| ())
+    tx.execute_raw(sql(tx, text, [payment.account.into(), payment.reference.as_str().into()]))
+        .await
+        .map(|_| ())
 }
 
 /// The earliest instant at which an open payment is to be looked at.
@@ -266,6 +272,7 @@ pub(crate) async fn due(
     at: Instant,
     limit: u64,
 ) -> Result<Vec<(AccountId, PaymentId)>, DbErr> {
-    let query = Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
+    let query =
+        Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
     Ok(query.all(connection).await?.into_iter().map(|row| (row.account_id, row.id)).collect())
 }

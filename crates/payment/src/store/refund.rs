@@ -131,6 +131,7 @@ pub(crate) async fn due(
     at: Instant,
     limit: u64,
 ) -> Result<Vec<(AccountId, RefundId)>, DbErr> {
-    let query = Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
+    let query =
+        Entity::find().filter(Column::LookAt.lte(At::from(at))).order_by_asc(Column::LookAt).limit(limit);
     Ok(query.all(connection).await?.into_iter().map(|row| (row.account_id, row.id)).collect())
 }

@@ -7,7 +7,7 @@ use florin_api::payment::v1::{
 };
 use florin_payment::{MethodState, PaymentMethodId, PaymentOutcomeRpc, default_method, find_method};
 use florin_platform::call::Principal;
-use florin_testbed::{TestDatabase, on_both_backends};
+use florin_testbed::on_both_backends;
 use tonic::Code;
 
 use crate::{
@@ -30,7 +30,11 @@ async fn list(world: &World) -> Vec<PaymentMethod> {
 async fn set_default(world: &World, name: &str, etag: &str) -> Result<PaymentMethod, tonic::Status> {
     let request =
         SetDefaultPaymentMethodRequest { name: name.into(), etag: etag.into(), request_id: String::new() };
-    world.method_rpc().set_default_payment_method(world.request(request)).await.map(tonic::Response::into_inner)
+    world
+        .method_rpc()
+        .set_default_payment_method(world.request(request))
+        .await
+        .map(tonic::Response::into_inner)
 }
 
 on_both_backends! {
@@ -79,6 +83,23 @@ on_both_backends! {
         assert_eq!(default_method(world.platform.db.reader(), world.account).await.expect("a query"), None);
         let refused = set_default(&world, &rejected.name, "").await.expect_err("it cannot pay");
         assert_eq!(reason(&refused), "PAYMENT_METHOD_NOT_VALID");
+    }
+
+    /// R3.2
+    async fn a_customer_who_does_not_pass_the_check_has_no_method(db: TestDatabase) {
+        use florin_api::sandbox::v1::{
+            DeclinePaymentRequest, decline_payment_response::Subject, payment_outcome_service_server::PaymentOutcomeService,
+        };
+        let world = World::new(&db).await;
+        let created = world.register(PaymentMethodKind::Card, "card-approved").await.expect("a card");
+        let request = DeclinePaymentRequest { name: created.name.clone(), ..DeclinePaymentRequest::default() };
+        let answer = world.outcome_rpc().decline_payment(world.request(request.clone())).await.expect("declined");
+        let Some(Subject::PaymentMethod(failed)) = answer.into_inner().subject else { panic!("a method was declined") };
+        assert_eq!((failed.state(), failed.action_url.as_str()), (State::Failed, ""));
+        assert_eq!(world.told(method_id(&created.name)).await, ["refused"]);
+        let loud = DeclinePaymentRequest { decline_code: "Not A Code".into(), ..request };
+        let refused = world.outcome_rpc().decline_payment(world.request(loud)).await.expect_err("not a code");
+        assert_eq!(reason(&refused), "INVALID_ARGUMENT_VIOLATIONS");
     }
 
     /// R3.1, R3.3
@@ -142,24 +163,31 @@ on_both_backends! {
     /// R3.6
     async fn a_lost_registration_is_finished_by_the_job(db: TestDatabase) {
         let world = World::new(&db).await;
+        world.provider.network(Network::AnswersLost);
+        let lost = world.register(PaymentMethodKind::Card, "card-frictionless").await.expect_err("no answer");
+        assert_eq!((lost.code(), reason(&lost)), (Code::Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE".to_owned()));
+        let creating = list(&world).await.pop().expect("it was stored before the provider was called");
+        assert_eq!(creating.state(), State::Creating);
+
+        world.pass_seconds(60).await;
+        assert_eq!(get(&world, &creating.name).await.state(), State::Valid);
+        assert_eq!(world.told(method_id(&creating.name)).await, ["valid"]);
+    }
+
+    /// R3.6
+    async fn a_lost_registration_is_finished_by_the_same_request_again(db: TestDatabase) {
+        let world = World::new(&db).await;
         let mut request = world.new_method(PaymentMethodKind::Card, "card-frictionless");
         request.request_id = "once".into();
         let create = || async { world.method_rpc().create_payment_method(world.request(request.clone())).await };
         world.provider.network(Network::Down);
-        let down = create().await.expect_err("nothing was recognised");
-        assert_eq!((down.code(), reason(&down)), (Code::Unavailable, "PAYMENT_PROVIDER_UNAVAILABLE".to_owned()));
-        assert_eq!(list(&world).await.len(), 0);
-
+        assert!(create().await.is_err());
+        assert_eq!(list(&world).await.len(), 0, "what is not recognised is not stored");
+        world.provider.network(Network::AnswersLost);
+        assert!(create().await.is_err());
         world.provider.network(Network::Up);
-        let method = create().await.expect("a card").into_inner();
-        assert_eq!(method.state(), State::Valid);
-
-        let world = World { ..World::new(&TestDatabase::create(db.backend()).await).await };
-        let begun = florin_payment_created_but_not_registered(&world).await;
-        world.pass_seconds(60).await;
-        let found = find_method(world.platform.db.reader(), world.account, begun).await.expect("a query");
-        assert_eq!(found.expect("it exists").state, MethodState::Valid);
-        assert_eq!(world.told(begun).await, ["valid"]);
+        assert_eq!(create().await.expect("a card").get_ref().state(), State::Valid);
+        assert_eq!(list(&world).await.len(), 1);
     }
 
     /// R3.4
@@ -238,12 +266,4 @@ on_both_backends! {
         let refused = refused.expect_err("not a sandbox");
         assert_eq!((refused.code(), reason(&refused)), (Code::Unimplemented, "NOT_A_SANDBOX".to_owned()));
     }
-}
-
-/// A server killed between the two transactions of a registration: the answer of `register` is lost.
-async fn florin_payment_created_but_not_registered(world: &World) -> PaymentMethodId {
-    let (methods, network) = (world.methods.clone(), &world.provider);
-    let created = world.register_without_answer(PaymentMethodKind::Card, "card-frictionless", network).await;
-    drop(methods);
-    created
 }

@@ -7,10 +7,11 @@ use std::{
 };
 
 use florin_payment::{
-    CardExpiry, CustomerDecisions, Decided, Decision, Finality, MethodDetails, MethodKind, Provider, RefundId,
+    CardExpiry, CustomerDecisions, Decided, Decision, Finality, MethodDetails, MethodKind, Provider,
+    RefundId,
     provider::{
-        Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, ProviderUnknown, RefundOutcome, Register, Registration,
-        Source,
+        Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, ProviderUnknown, RefundOutcome, Register,
+        Registration, Source,
         contract::{self, Script},
     },
 };
@@ -28,7 +29,7 @@ pub(crate) enum Network {
     Up,
     /// Nothing arrives.
     Down,
-    /// Everything arrives, no answer comes back.
+    /// Everything arrives; the answer to what changes something does not come back.
     AnswersLost,
 }
 
@@ -46,10 +47,14 @@ struct Memory {
 pub(crate) struct Scripted {
     memory: Mutex<Memory>,
     /// When set, every call proves first that no transaction is open on it.
-    pub(crate) watched: Option<Db>,
+    watched: Option<Db>,
 }
 
 impl Scripted {
+    pub(crate) fn watching(db: &Db) -> Self {
+        Self { watched: Some(db.clone()), ..Self::default() }
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,19 +102,17 @@ impl Scripted {
 
 /// SQLite has one writer: whoever can begin at once is alone. PostgreSQL is asked who is inside.
 async fn no_transaction_is_open(db: &Db) {
-    match db.backend() {
-        DbBackend::Postgres => {
-            let text = "SELECT CAST(count(*) AS bigint) FROM pg_stat_activity \
-                        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-            let row = db.reader().query_one_raw(sql(db.reader(), text, [])).await.expect("a query").expect("a row");
-            let open: i64 = row.try_get_by_index(0).expect("a count");
-            assert_eq!(open, 0, "a transaction is open while the provider is called");
-        }
-        _ => {
-            let begun = tokio::time::timeout(Duration::from_secs(2), db.begin_write()).await;
-            let tx = begun.expect("a transaction is open while the provider is called").expect("it can begin");
-            tx.rollback().await;
-        }
+    if db.backend() == DbBackend::Postgres {
+        let text = "SELECT CAST(count(*) AS bigint) FROM pg_stat_activity \
+                    WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        let row =
+            db.reader().query_one_raw(sql(db.reader(), text, [])).await.expect("a query").expect("a row");
+        let open: i64 = row.try_get_by_index(0).expect("a count");
+        assert_eq!(open, 0, "a transaction is open while the provider is called");
+    } else {
+        let begun = tokio::time::timeout(Duration::from_secs(2), db.begin_write()).await;
+        let tx = begun.expect("a transaction is open while the provider is called").expect("it can begin");
+        tx.rollback().await;
     }
 }
 
@@ -134,9 +137,10 @@ fn valid(token: &str) -> Registration {
 fn registration(token: &str) -> Registration {
     match token {
         "card-rejected" => Registration::Rejected { code: "stolen_card".into() },
-        "card-approved" | "iban-approved" | "paypal-approved" => {
-            Registration::ActionRequired { url: "https://provider.test/act".into(), details: details(token, false) }
-        }
+        "card-approved" | "iban-approved" | "paypal-approved" => Registration::ActionRequired {
+            url: "https://provider.test/act".into(),
+            details: details(token, false),
+        },
         _ => valid(token),
     }
 }
@@ -166,7 +170,7 @@ impl Provider for Scripted {
 
     async fn recognise(&self, token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
         self.arrive().await?;
-        self.answer(kind(token))
+        Ok(kind(token))
     }
 
     async fn register(&self, method: &Register) -> Result<Registration, ProviderUnknown> {
@@ -179,21 +183,22 @@ impl Provider for Scripted {
     async fn registration(&self, key: MethodKey) -> Result<Option<Registration>, ProviderUnknown> {
         self.arrive().await?;
         let known = self.memory().methods.get(&key).map(|(_, registration)| registration.clone());
-        self.answer(known)
+        Ok(known)
     }
 
     async fn charge(&self, charge: &Charge) -> Result<ChargeOutcome, ProviderUnknown> {
         self.arrive().await?;
         let first = || (outcome(charge), charge.amount.minor());
         let known = self.memory().charges.entry(charge.key).or_insert_with(first).0.clone();
-        let lost = matches!(&charge.source, Source::Registered { reference } if reference == "ref/card-answer-lost");
+        let lost =
+            matches!(&charge.source, Source::Registered { reference } if reference == "ref/card-answer-lost");
         if lost { Err(ProviderUnknown::new("timeout")) } else { self.answer(known) }
     }
 
     async fn fetch(&self, key: ChargeKey) -> Result<Option<ChargeOutcome>, ProviderUnknown> {
         self.arrive().await?;
         let known = self.memory().charges.get(&key).map(|(outcome, _)| outcome.clone());
-        self.answer(known)
+        Ok(known)
     }
 
     async fn refund(&self, refund: &GiveBack) -> Result<RefundOutcome, ProviderUnknown> {
@@ -223,7 +228,9 @@ impl CustomerDecisions for Scripted {
         let Some((outcome, _)) = memory.charges.get_mut(&key) else { return Ok(Decided::NotAwaited) };
         let wanted = match decision {
             Decision::Approved => ChargeOutcome::Succeeded,
-            Decision::Declined { code, finality: Finality::Soft } => ChargeOutcome::DeclinedSoft { code: code.clone() },
+            Decision::Declined { code, finality: Finality::Soft } => {
+                ChargeOutcome::DeclinedSoft { code: code.clone() }
+            }
             Decision::Declined { code, finality: Finality::Final } => {
                 ChargeOutcome::DeclinedFinal { code: code.clone() }
             }
@@ -236,7 +243,9 @@ impl CustomerDecisions for Scripted {
 
     async fn decide_method(&self, key: MethodKey, decision: &Decision) -> Result<Decided, ProviderUnknown> {
         let mut memory = self.memory();
-        let Some((token, registration)) = memory.methods.get_mut(&key) else { return Ok(Decided::NotAwaited) };
+        let Some((token, registration)) = memory.methods.get_mut(&key) else {
+            return Ok(Decided::NotAwaited);
+        };
         let wanted = match decision {
             Decision::Approved => valid(token),
             Decision::Declined { code, .. } => Registration::Failed { code: code.clone() },

@@ -1,12 +1,19 @@
 //! An account in a database of its own, a provider, and the services over them.
 
-use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use florin_account::AccountRpc;
 use florin_api::{
-    account::v1::{Account, Address, CreateAccountRequest, LegalForm, account_service_server::AccountService},
-    payment::v1::{CreatePaymentMethodRequest, PaymentMethod, PaymentMethodKind,
-        payment_method_service_server::PaymentMethodService},
+    account::v1::{
+        Account, Address, CreateAccountRequest, LegalForm, account_service_server::AccountService,
+    },
+    payment::v1::{
+        CreatePaymentMethodRequest, PaymentMethod, PaymentMethodKind,
+        payment_method_service_server::PaymentMethodService,
+    },
     sandbox::v1::{ApprovePaymentRequest, payment_outcome_service_server::PaymentOutcomeService},
 };
 use florin_payment::{
@@ -68,7 +75,7 @@ impl World {
     /// A world whose provider proves at each call that no transaction is open.
     pub(crate) async fn watched(database: &TestDatabase) -> Self {
         let db = Db::connect(database.url()).await.expect("the database opens");
-        let provider = Scripted { watched: Some(db.clone()), ..Scripted::default() };
+        let provider = Scripted::watching(&db);
         Self::with(db, provider).await
     }
 
@@ -157,7 +164,11 @@ impl World {
     }
 
     /// Registers `token` through the API.
-    pub(crate) async fn register(&self, kind: PaymentMethodKind, token: &str) -> Result<PaymentMethod, Status> {
+    pub(crate) async fn register(
+        &self,
+        kind: PaymentMethodKind,
+        token: &str,
+    ) -> Result<PaymentMethod, Status> {
         let request = self.new_method(kind, token);
         self.method_rpc().create_payment_method(self.request(request)).await.map(tonic::Response::into_inner)
     }
@@ -165,7 +176,11 @@ impl World {
     pub(crate) fn new_method(&self, kind: PaymentMethodKind, token: &str) -> CreatePaymentMethodRequest {
         CreatePaymentMethodRequest {
             parent: format!("accounts/{}", self.account),
-            payment_method: Some(PaymentMethod { kind: kind.into(), label: "mine".into(), ..PaymentMethod::default() }),
+            payment_method: Some(PaymentMethod {
+                kind: kind.into(),
+                label: "mine".into(),
+                ..PaymentMethod::default()
+            }),
             provider_token: token.into(),
             request_id: String::new(),
         }
@@ -174,6 +189,20 @@ impl World {
     /// Registers a card that is VALID at once.
     pub(crate) async fn card(&self, token: &str) -> PaymentMethodId {
         let method = self.register(PaymentMethodKind::Card, token).await.expect("a card");
+        method_id(&method.name)
+    }
+
+    /// A card whose 3-D Secure is still to be passed.
+    pub(crate) async fn validating_card(&self) -> PaymentMethodId {
+        let method = self.register(PaymentMethodKind::Card, "card-approved").await.expect("a card");
+        method_id(&method.name)
+    }
+
+    /// A bank account with its mandate; needs a captured payment first.
+    pub(crate) async fn bank_account(&self) -> PaymentMethodId {
+        let method =
+            self.register(PaymentMethodKind::BankAccount, "iban-approved").await.expect("a bank account");
+        self.approve(&method.name).await.expect("the mandate is given");
         method_id(&method.name)
     }
 
@@ -230,8 +259,13 @@ impl World {
     }
 
     async fn move_to(&self, target: Instant) {
-        let moved = self.platform.db.write(|tx| async move { self.platform.clock.move_to(&tx, target).await });
-        moved.await.map(|_: florin_platform::clock::Moved| ()).map_err(|error: DbErr| error).expect("the clock moves");
+        let moved =
+            self.platform.db.write(|tx| async move { self.platform.clock.move_to(&tx, target).await });
+        moved
+            .await
+            .map(|_: florin_platform::clock::Moved| ())
+            .map_err(|error: DbErr| error)
+            .expect("the clock moves");
     }
 
     pub(crate) async fn execute<const N: usize>(&self, text: &str, values: [Value; N]) -> Result<u64, DbErr> {
@@ -242,7 +276,8 @@ impl World {
     /// The number a query of one bigint gives.
     pub(crate) async fn count<const N: usize>(&self, text: &str, values: [Value; N]) -> i64 {
         let connection = self.platform.db.reader();
-        let row = connection.query_one_raw(sql(connection, text, values)).await.expect("a query").expect("a row");
+        let row =
+            connection.query_one_raw(sql(connection, text, values)).await.expect("a query").expect("a row");
         row.try_get_by_index(0).expect("a number")
     }
 

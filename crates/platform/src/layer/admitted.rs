@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
+    http::HeaderValue,
     middleware::Next,
     response::Response,
 };
@@ -34,7 +35,9 @@ pub async fn admitted(State(admission): State<Admission>, mut request: Request, 
     if method.starts_with("grpc.") {
         return next.run(request).await;
     }
-    let principal = match principal(&admission, &request).await {
+    // Read first: a request cannot be held across an await, its body is not shared between threads.
+    let authorization = request.headers().get("authorization").cloned();
+    let principal = match principal(&admission, authorization.as_ref()).await {
         Ok(principal) => principal,
         Err(refusal) => return super::refuse(refusal),
     };
@@ -46,8 +49,8 @@ pub async fn admitted(State(admission): State<Admission>, mut request: Request, 
     next.run(request).await
 }
 
-async fn principal(admission: &Admission, request: &Request) -> Result<Principal, Refusal> {
-    let Some(header) = request.headers().get("authorization") else { return Ok(Principal::Anonymous) };
+async fn principal(admission: &Admission, authorization: Option<&HeaderValue>) -> Result<Principal, Refusal> {
+    let Some(header) = authorization else { return Ok(Principal::Anonymous) };
     let bearer = header
         .to_str()
         .ok()

@@ -33,7 +33,10 @@ pub(crate) fn issuer<'n>(field: &str, name: &'n str) -> Result<Option<&'n str>, 
 }
 
 /// Reads families to filter by.
-pub(crate) fn families(field: &str, given: impl Iterator<Item = wire::PlanFamily>) -> Result<Vec<PlanFamily>, Violations> {
+pub(crate) fn families(
+    field: &str,
+    given: impl Iterator<Item = wire::PlanFamily>,
+) -> Result<Vec<PlanFamily>, Violations> {
     let mut violations = Violations::new();
     let mut families = Vec::new();
     for (index, family) in given.enumerate() {

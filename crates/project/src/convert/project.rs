@@ -1,7 +1,7 @@
 //! Projects on the wire.
 
 use florin_api::{error::v1::ErrorReason, project::v1 as wire};
-use florin_credit::ProjectId;
+use florin_credit::{ProjectId, VOUCHER_TEXT_BYTES_MAX};
 use florin_payment::{PaymentMethodId, method_name};
 use florin_platform::{
     etag,
@@ -23,9 +23,6 @@ use crate::{
         update::{Change, UPDATABLE},
     },
 };
-
-/// The longest voucher code worth reading, in bytes.
-const CODE_BYTES_MAX: usize = 64;
 
 /// Reads the name of an account in `field`.
 pub(crate) fn account(field: &str, name: &str) -> Result<AccountId, Violations> {
@@ -77,8 +74,12 @@ fn offer(
             }
         },
         Given::VoucherCode(code) => {
-            let bounded = !code.trim().is_empty() && code.len() <= CODE_BYTES_MAX;
-            violations.check("voucher_code", bounded, format!("must have 1 to {CODE_BYTES_MAX} characters"));
+            let bounded = !code.trim().is_empty() && code.len() <= VOUCHER_TEXT_BYTES_MAX;
+            violations.check(
+                "voucher_code",
+                bounded,
+                format!("must have 1 to {VOUCHER_TEXT_BYTES_MAX} characters"),
+            );
             Some(Offer::Voucher(code.clone()))
         }
     }
@@ -94,7 +95,12 @@ pub(crate) fn change(request: &wire::UpdateProjectRequest) -> Result<Change, Vio
     }
     let name = violations.take("project.display_name", ProjectName::parse(&project.display_name));
     let etag = project.etag;
-    violations.finish_with(named.zip(name).map(|((account, project), name)| Change { account, project, etag, name }))
+    violations.finish_with(named.zip(name).map(|((account, project), name)| Change {
+        account,
+        project,
+        etag,
+        name,
+    }))
 }
 
 /// Renders a project.
@@ -128,7 +134,9 @@ pub(crate) fn states(
     let mut states = Vec::new();
     for (index, state) in given.enumerate() {
         match state {
-            wire::project::State::Unspecified => violations.add(format!("{field}[{index}]"), "is not a state"),
+            wire::project::State::Unspecified => {
+                violations.add(format!("{field}[{index}]"), "is not a state")
+            }
             wire::project::State::PendingFunding => states.push(ProjectState::PendingFunding),
             wire::project::State::Active => states.push(ProjectState::Active),
             wire::project::State::Suspended => states.push(ProjectState::Suspended),

@@ -82,7 +82,9 @@ pub(crate) fn states(
     let mut states = Vec::new();
     for (index, state) in given.enumerate() {
         match state {
-            wire::resource::State::Unspecified => violations.add(format!("{field}[{index}]"), "is not a state"),
+            wire::resource::State::Unspecified => {
+                violations.add(format!("{field}[{index}]"), "is not a state")
+            }
             wire::resource::State::Active => states.push(ResourceState::Active),
             wire::resource::State::Removed => states.push(ResourceState::Removed),
         }

@@ -19,7 +19,8 @@ pub(crate) fn current(
         let mut of_family = lines.iter().filter(|line| line.family == family).map(|line| line.net).peekable();
         if of_family.peek().is_some() {
             let net = Money::sum(of_family, currency)?;
-            family_totals.push(wire::UsageFamilyTotal { family: wire_family(family).into(), net: Some(money(net)) });
+            family_totals
+                .push(wire::UsageFamilyTotal { family: wire_family(family).into(), net: Some(money(net)) });
         }
     }
     let total = Money::sum(lines.iter().map(|line| line.net), currency)?;

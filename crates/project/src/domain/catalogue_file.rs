@@ -18,11 +18,11 @@ const DISPLAY_NAME_CHARACTERS_MAX: usize = 100;
 
 /// A catalogue, read and checked by itself.
 #[derive(Clone, Debug)]
-pub struct CatalogueFile(Vec<PricedPlan>);
+pub(crate) struct CatalogueFile(Vec<PricedPlan>);
 
 /// What importing a file adds to a known catalogue; nothing when it was imported before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Additions {
+pub(crate) struct Additions {
     /// Plans nobody knew.
     pub plans: Vec<Plan>,
     /// Known plans that are called something else, or are retired now.
@@ -49,7 +49,7 @@ struct PlanEntry {
     prices: Vec<PriceEntry>,
 }
 
-/// Amounts are text: a number in YAML would be a binary float (R1.2).
+/// Amounts are text, so that none goes through a binary float (R1.2).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceEntry {
@@ -68,7 +68,7 @@ impl CatalogueFile {
     ///
     /// # Errors
     /// Everything that is wrong in it, by path.
-    pub fn parse(yaml: &str) -> Result<Self, Violations> {
+    pub(crate) fn parse(yaml: &str) -> Result<Self, Violations> {
         let file: File = serde_norway::from_str(yaml).map_err(|error| Violations::one("file", error))?;
         let mut violations = Violations::new();
         let mut codes = BTreeSet::new();
@@ -86,7 +86,11 @@ impl CatalogueFile {
     ///
     /// # Errors
     /// Every edit of what is known, and every price that would change the past.
-    pub fn additions(&self, known: &BTreeMap<PlanCode, PricedPlan>, at: Instant) -> Result<Additions, Violations> {
+    pub(crate) fn additions(
+        &self,
+        known: &BTreeMap<PlanCode, PricedPlan>,
+        at: Instant,
+    ) -> Result<Additions, Violations> {
         let mut violations = Violations::new();
         let mut additions = Additions::default();
         for written in &self.0 {
@@ -104,10 +108,17 @@ impl CatalogueFile {
 }
 
 impl Additions {
-    fn compare(&mut self, written: &PricedPlan, known: &PricedPlan, at: Instant, violations: &mut Violations) {
+    fn compare(
+        &mut self,
+        written: &PricedPlan,
+        known: &PricedPlan,
+        at: Instant,
+        violations: &mut Violations,
+    ) {
         let (plan, before) = (&written.plan, &known.plan);
         let path = format!("plans[{}]", plan.code);
-        let unchanged = plan.family == before.family && plan.model == before.model && plan.unit == before.unit;
+        let unchanged =
+            plan.family == before.family && plan.model == before.model && plan.unit == before.unit;
         violations.check(&path, unchanged, "family, model and unit of a plan never change");
         let retired = plan.retired.or(before.retired);
         if plan.display_name != before.display_name || retired != before.retired {
@@ -138,15 +149,21 @@ impl PlanEntry {
         let family = violations.take(&format!("{path}.family"), PlanFamily::parse(&self.family));
         let model = ChargeModel::parse(&self.model).ok_or("must be HOURLY, MONTHLY or METERED");
         let model = violations.take(&format!("{path}.model"), model);
-        let unit = model.and_then(|model| violations.take(&format!("{path}.unit"), Unit::parse(&self.unit, model)));
-        let retired = self.retired.and_then(|text| violations.take(&format!("{path}.retired"), Instant::parse(&text)));
+        let unit =
+            model.and_then(|model| violations.take(&format!("{path}.unit"), Unit::parse(&self.unit, model)));
+        let retired =
+            self.retired.and_then(|text| violations.take(&format!("{path}.retired"), Instant::parse(&text)));
         let named = (1..=DISPLAY_NAME_CHARACTERS_MAX).contains(&self.name.chars().count());
         violations.check(
             &format!("{path}.name"),
             named,
             format!("must have 1 to {DISPLAY_NAME_CHARACTERS_MAX} characters"),
         );
-        violations.check(&format!("{path}.prices"), !self.prices.is_empty(), "must have at least one version");
+        violations.check(
+            &format!("{path}.prices"),
+            !self.prices.is_empty(),
+            "must have at least one version",
+        );
         let mut versions: Vec<PriceVersion> = Vec::new();
         for (index, entry) in self.prices.into_iter().enumerate() {
             let path = format!("{path}.prices[{index}]");
@@ -154,12 +171,20 @@ impl PlanEntry {
                 let same = |known: &PriceVersion| {
                     known.effective == version.effective && known.price.currency() == version.price.currency()
                 };
-                let message = format!("has a price in {} from {} already", version.price.currency(), version.effective);
+                let message =
+                    format!("has a price in {} from {} already", version.price.currency(), version.effective);
                 violations.check(&path, !versions.iter().any(same), message);
                 versions.push(version);
             }
         }
-        let plan = Plan { code: code?, display_name: self.name, family: family?, model: model?, unit: unit?, retired };
+        let plan = Plan {
+            code: code?,
+            display_name: self.name,
+            family: family?,
+            model: model?,
+            unit: unit?,
+            retired,
+        };
         Some(PricedPlan::new(plan, versions))
     }
 }
@@ -307,7 +332,10 @@ plans:
     }
 
     #[test]
-    fn a_number_is_refused_because_it_would_be_a_float() {
-        assert!(CatalogueFile::parse(&FILE.replace("\"0.04\"", "0.04")).is_err());
+    fn an_amount_written_as_a_number_is_read_as_text_and_never_as_a_float() {
+        let unquoted = FILE.replace("\"0.04\"", "0.0400000001");
+        let prices: Vec<_> = known(&unquoted).values().flat_map(PricedPlan::versions).collect();
+        assert_eq!(prices[0].price.to_string(), "0.0000555556 EUR");
+        assert!(CatalogueFile::parse(&FILE.replace("\"0.04\"", "4e-2")).is_err());
     }
 }

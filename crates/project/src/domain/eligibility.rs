@@ -11,7 +11,7 @@ use florin_settlement::Money;
 
 /// What is known of an account that wants a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// The account's state.
     pub account_state: AccountState,
     /// Names of the terms documents to be accepted first.
@@ -53,7 +53,9 @@ impl UnmetCondition {
             Self::AccountNotActive(state) => format!("the account is {}, not ACTIVE", state.as_str()),
             Self::TermsNotAccepted(documents) => format!("not accepted yet: {}", documents.join(", ")),
             Self::DebtUnpaid => "the account has an unpaid debt".to_owned(),
-            Self::ProjectLimitReached(limit) => format!("the account has all the {limit} projects it may have"),
+            Self::ProjectLimitReached(limit) => {
+                format!("the account has all the {limit} projects it may have")
+            }
             Self::FundingRequired => "the first project needs a funding".to_owned(),
         }
     }
@@ -62,20 +64,26 @@ impl UnmetCondition {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::AccountNotActive(AccountState::Pending) => "confirm the account with the code that was mailed",
+            Self::AccountNotActive(AccountState::Pending) => {
+                "confirm the account with the code that was mailed"
+            }
             Self::AccountNotActive(AccountState::Active | AccountState::Suspended) => "contact support",
-            Self::AccountNotActive(AccountState::Closed) => "create another account; a closed one stays closed",
+            Self::AccountNotActive(AccountState::Closed) => {
+                "create another account; a closed one stays closed"
+            }
             Self::TermsNotAccepted(_) => "read and accept the documents",
             Self::DebtUnpaid => "pay the debt",
             Self::ProjectLimitReached(_) => "give up or delete a project, or ask support for a higher limit",
-            Self::FundingRequired => "give a payment method, buy initial cloud credit, or enter a voucher code",
+            Self::FundingRequired => {
+                "give a payment method, buy initial cloud credit, or enter a voucher code"
+            }
         }
     }
 }
 
 /// What a customer offers to fund a project with: exactly one of these (R4.2).
 #[derive(Clone, PartialEq, Eq)]
-pub enum Offer {
+pub(crate) enum Offer {
     /// This payment method, VALID or VALIDATING.
     PaymentMethod(PaymentMethodId),
     /// Buying initial credit: so much net, or the least there is.
@@ -97,7 +105,7 @@ impl std::fmt::Debug for Offer {
 
 /// What a project is to be funded with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FundingDecision {
+pub(crate) enum FundingDecision {
     /// Nothing: the account was funded before.
     NotAsked,
     /// What the account has already: a VALID payment method.
@@ -110,7 +118,7 @@ pub enum FundingDecision {
 
 /// Why no project can be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ineligible {
+pub(crate) enum Ineligible {
     /// These conditions first; never empty.
     Unmet(Vec<UnmetCondition>),
     /// A funding was offered, and only the first project asks for one.
@@ -120,7 +128,7 @@ pub enum Ineligible {
 impl Standing {
     /// Every condition that is unmet whatever the funding, in the order of the error reasons (R4.1).
     #[must_use]
-    pub fn unmet(&self) -> Vec<UnmetCondition> {
+    pub(crate) fn unmet(&self) -> Vec<UnmetCondition> {
         let mut unmet = Vec::new();
         if self.account_state != AccountState::Active {
             unmet.push(UnmetCondition::AccountNotActive(self.account_state));
@@ -139,7 +147,7 @@ impl Standing {
 
     /// Whether a project needs a funding to be offered: nothing the account has counts as one (R4.2).
     #[must_use]
-    pub fn is_funding_required(&self) -> bool {
+    pub(crate) fn is_funding_required(&self) -> bool {
         !self.is_funded && self.valid_method.is_none() && !self.has_launchpad
     }
 
@@ -147,7 +155,7 @@ impl Standing {
     ///
     /// # Errors
     /// [`Ineligible`]: everything in the way.
-    pub fn decide(&self, offer: Option<Offer>) -> Result<FundingDecision, Ineligible> {
+    pub(crate) fn decide(&self, offer: Option<Offer>) -> Result<FundingDecision, Ineligible> {
         let mut unmet = self.unmet();
         if offer.is_none() && self.is_funding_required() {
             unmet.push(UnmetCondition::FundingRequired);
@@ -213,10 +221,7 @@ mod tests {
         assert_eq!(funded.decide(None), Ok(FundingDecision::NotAsked));
         let offer = Some(Offer::Voucher("CODE".to_owned()));
         assert_eq!(funded.decide(offer), Err(Ineligible::FundingNotAsked));
-        assert_eq!(
-            standing().decide(None),
-            Err(Ineligible::Unmet(vec![UnmetCondition::FundingRequired]))
-        );
+        assert_eq!(standing().decide(None), Err(Ineligible::Unmet(vec![UnmetCondition::FundingRequired])));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, fmt};
 use florin_settlement::{Currency, Decimal, Instant, PlanFamily, TaxRate, UnitPrice};
 
 /// The longest plan code, in bytes.
-pub const CODE_BYTES_MAX: usize = 63;
+pub(crate) const CODE_BYTES_MAX: usize = 63;
 
 /// A plan's code: what it is called in names, files and tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +103,8 @@ impl Unit {
         let known = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let bounded = !text.is_empty() && text.chars().count() <= UNIT_CHARACTERS_MAX;
         let fits = model.time().is_none_or(|time| {
-            text.strip_suffix(time).is_some_and(|size| size.is_empty() || (size.len() > 1 && size.ends_with('-')))
+            text.strip_suffix(time)
+                .is_some_and(|size| size.is_empty() || (size.len() > 1 && size.ends_with('-')))
         });
         match (known && bounded && fits, model.time()) {
             (true, _) => Ok(Self(text.to_owned())),
@@ -275,7 +276,8 @@ mod tests {
                 version("0.3", Currency::USD, "2027-01-01T00:00:00Z"),
             ],
         );
-        let in_force = |currency, text| priced.version_at(currency, at(text)).map(|v| v.price.amount().to_string());
+        let in_force =
+            |currency, text| priced.version_at(currency, at(text)).map(|v| v.price.amount().to_string());
         assert_eq!(in_force(Currency::EUR, "2026-12-31T23:59:59Z"), None);
         assert_eq!(in_force(Currency::EUR, "2027-01-31T23:59:59Z").as_deref(), Some("0.1"));
         assert_eq!(in_force(Currency::EUR, "2027-02-01T00:00:00Z").as_deref(), Some("0.2"));

@@ -21,7 +21,7 @@ use florin_platform::{id::AccountId, wire::child_name};
 use florin_settlement::{Currency, Instant};
 
 /// The longest name, in characters (R4.4).
-pub const NAME_CHARACTERS_MAX: usize = 255;
+pub(crate) const NAME_CHARACTERS_MAX: usize = 255;
 
 /// What the customer calls a project: 1 to 255 characters (R4.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,11 @@ impl ProjectName {
     pub fn parse(text: &str) -> Result<Self, ProjectNameError> {
         let text = text.trim();
         let bounded = (1..=NAME_CHARACTERS_MAX).contains(&text.chars().count());
-        if bounded && !text.chars().any(char::is_control) { Ok(Self(text.to_owned())) } else { Err(ProjectNameError) }
+        if bounded && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ProjectNameError)
+        }
     }
 
     /// The name offered to an account that has had `earlier` projects: "Project N" (R4.4).
@@ -200,7 +204,18 @@ impl Project {
         at: Instant,
     ) -> Self {
         let state = ProjectState::PendingFunding;
-        Self { account, id, name, state, funding, currency, version: 1, created: at, activated: None, updated: at }
+        Self {
+            account,
+            id,
+            name,
+            state,
+            funding,
+            currency,
+            version: 1,
+            created: at,
+            activated: None,
+            updated: at,
+        }
     }
 
     /// Its resource name.
@@ -217,7 +232,9 @@ impl Project {
                 Moved::Now(Self { activated: Some(at), ..self.moved(ProjectState::Active, at) })
             }
             ProjectState::Active | ProjectState::Suspended => Moved::Before(self),
-            ProjectState::Deleting | ProjectState::Deleted | ProjectState::Canceled => Moved::Impossible(self),
+            ProjectState::Deleting | ProjectState::Deleted | ProjectState::Canceled => {
+                Moved::Impossible(self)
+            }
         }
     }
 
@@ -227,9 +244,10 @@ impl Project {
         match self.state {
             ProjectState::PendingFunding => Moved::Now(self.moved(ProjectState::Canceled, at)),
             ProjectState::Canceled => Moved::Before(self),
-            ProjectState::Active | ProjectState::Suspended | ProjectState::Deleting | ProjectState::Deleted => {
-                Moved::Impossible(self)
-            }
+            ProjectState::Active
+            | ProjectState::Suspended
+            | ProjectState::Deleting
+            | ProjectState::Deleted => Moved::Impossible(self),
         }
     }
 
@@ -260,7 +278,7 @@ mod tests {
 
     fn pending() -> Project {
         let name = ProjectName::parse("Web").expect("a name");
-        let id = ProjectId::generate(at(0));
+        let id = ProjectId::from_uuid(AccountId::NONE.uuid());
         Project::pending(AccountId::NONE, id, name, Funding::Voucher, Currency::EUR, at(0))
     }
 
@@ -302,6 +320,8 @@ mod tests {
     fn a_place_is_free_again_only_when_the_project_is_over() {
         let taking = ProjectState::ALL.into_iter().filter(|state| state.takes_a_place());
         assert!(taking.eq(ProjectState::ALL.into_iter().take(4)));
-        assert!(ProjectState::ALL.into_iter().all(|state| ProjectState::parse(state.as_str()) == Some(state)));
+        assert!(
+            ProjectState::ALL.into_iter().all(|state| ProjectState::parse(state.as_str()) == Some(state))
+        );
     }
 }

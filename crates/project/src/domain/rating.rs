@@ -27,7 +27,7 @@ const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// What a resource was for a while: a plan and a size.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// The plan it ran under.
     pub plan: PlanCode,
     /// How much of it: GiB for storage, 1 for what has no size.
@@ -40,7 +40,7 @@ pub struct Held {
 
 /// What is due for one resource under one plan at one price version in one calendar month.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rated {
+pub(crate) struct Rated {
     /// The plan.
     pub plan: PlanCode,
     /// When the price version began.
@@ -83,7 +83,7 @@ pub enum RatingError {
 
 /// The catalogue as one account sees it: priced plans by code, in its currency.
 #[derive(Clone, Debug)]
-pub struct Tariff<'catalogue> {
+pub(crate) struct Tariff<'catalogue> {
     currency: Currency,
     plans: &'catalogue BTreeMap<PlanCode, PricedPlan>,
 }
@@ -91,7 +91,7 @@ pub struct Tariff<'catalogue> {
 impl<'catalogue> Tariff<'catalogue> {
     /// The tariff of accounts in `currency`.
     #[must_use]
-    pub const fn new(currency: Currency, plans: &'catalogue BTreeMap<PlanCode, PricedPlan>) -> Self {
+    pub(crate) const fn new(currency: Currency, plans: &'catalogue BTreeMap<PlanCode, PricedPlan>) -> Self {
         Self { currency, plans }
     }
 
@@ -100,9 +100,10 @@ impl<'catalogue> Tariff<'catalogue> {
     }
 
     fn price(&self, code: &PlanCode, at: Instant) -> Result<Priced, RatingError> {
-        let version = self.plan(code)?.version_at(self.currency, at).ok_or_else(|| {
-            RatingError::Unpriced { plan: code.clone(), currency: self.currency, at }
-        })?;
+        let version = self
+            .plan(code)?
+            .version_at(self.currency, at)
+            .ok_or_else(|| RatingError::Unpriced { plan: code.clone(), currency: self.currency, at })?;
         Ok(Priced { effective: version.effective, price: version.price })
     }
 }
@@ -118,7 +119,7 @@ struct Priced {
 ///
 /// # Errors
 /// [`RatingError`].
-pub fn rate(
+pub(crate) fn rate(
     held: &[Held],
     tariff: &Tariff<'_>,
     period: Period,
@@ -215,7 +216,8 @@ fn cuts(touched: &[Hours<'_>], tariff: &Tariff<'_>) -> Result<Vec<Instant>, Rati
         let versions = tariff.plan(&hours.held.plan)?.versions_in(tariff.currency);
         let within = |at: &Instant| hours.from < *at && *at < hours.to;
         cuts.extend(versions.iter().map(|version| version.effective.ceil_hour()).filter(within));
-        let firsts = months_from(Month::of(hours.from)).map(Month::start).take_while(|first| *first < hours.to);
+        let firsts =
+            months_from(Month::of(hours.from)).map(Month::start).take_while(|first| *first < hours.to);
         cuts.extend(firsts.filter(within));
     }
     cuts.sort_unstable();
@@ -229,7 +231,8 @@ fn months_from(first: Month) -> impl Iterator<Item = Month> {
 }
 
 fn hours_between(from: Instant, to: Instant) -> u32 {
-    u32::try_from((to.micros() - from.micros()) / MICROS_PER_HOUR).expect("a month has fewer hours than 32 bits count")
+    u32::try_from((to.micros() - from.micros()) / MICROS_PER_HOUR)
+        .expect("a month has fewer hours than 32 bits count")
 }
 
 /// What an hour costs, exactly: price × size as an integer at 20 decimals.

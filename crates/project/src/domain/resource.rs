@@ -36,7 +36,7 @@ const KEY_CHARACTERS_MAX: usize = 63;
 /// The longest label value, in characters.
 const VALUE_CHARACTERS_MAX: usize = 255;
 /// The most decimals of a size.
-pub const SIZE_SCALE_MAX: u32 = 6;
+pub(crate) const SIZE_SCALE_MAX: u32 = 6;
 /// The largest size: a million GiB is a petabyte.
 const SIZE_MAX: u32 = 1_000_000_000;
 
@@ -95,7 +95,7 @@ pub fn resource_name(account: AccountId, project: ProjectId, resource: ResourceI
 
 /// Whether a resource is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResourceState {
+pub(crate) enum ResourceState {
     /// There, and charged, running or stopped.
     Active,
     /// No longer there.
@@ -104,7 +104,7 @@ pub enum ResourceState {
 
 /// What a customer asks for; judged with its plan by [`NewResource::violations`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewResource {
+pub(crate) struct NewResource {
     /// The plan to create it from.
     pub plan: PlanCode,
     /// What to call it.
@@ -120,7 +120,7 @@ pub struct NewResource {
 impl NewResource {
     /// Everything that is wrong by itself; fields under `prefix`.
     #[must_use]
-    pub fn violations(&self, prefix: &str) -> Violations {
+    pub(crate) fn violations(&self, prefix: &str) -> Violations {
         let mut violations = Violations::new();
         let named = self.display_name.chars().count() <= DISPLAY_NAME_CHARACTERS_MAX
             && !self.display_name.chars().any(char::is_control);
@@ -150,7 +150,7 @@ impl NewResource {
 
     /// What is wrong with it as a resource of `plan`.
     #[must_use]
-    pub fn violations_under(&self, plan: &Plan, prefix: &str) -> Violations {
+    pub(crate) fn violations_under(&self, plan: &Plan, prefix: &str) -> Violations {
         let mut violations = Violations::new();
         let one = self.size.is_none_or(|size| size == Quantity::whole(1));
         violations.check(
@@ -164,7 +164,8 @@ impl NewResource {
     fn check_labels(&self, prefix: &str, violations: &mut Violations) {
         let field = format!("{prefix}labels");
         violations.check(&field, self.labels.len() <= LABELS_MAX, format!("must be at most {LABELS_MAX}"));
-        let fits = |text: &str, max: usize| text.chars().count() <= max && !text.chars().any(char::is_control);
+        let fits =
+            |text: &str, max: usize| text.chars().count() <= max && !text.chars().any(char::is_control);
         for (key, value) in self.labels.iter().take(LABELS_MAX) {
             violations.check(
                 &field,
@@ -215,7 +216,13 @@ mod tests {
         let violations = wrong.violations("resource.");
         assert_eq!(
             fields(&violations),
-            ["resource.display_name", "resource.region", "resource.labels", "resource.labels[k]", "resource.size"]
+            [
+                "resource.display_name",
+                "resource.region",
+                "resource.labels",
+                "resource.labels[k]",
+                "resource.size"
+            ]
         );
     }
 

@@ -36,7 +36,10 @@ impl CatalogService for CatalogRpc {
         Ok(Response::new(convert::plan::plan(&plan, display)))
     }
 
-    async fn list_plans(&self, request: Request<ListPlansRequest>) -> Result<Response<ListPlansResponse>, Status> {
+    async fn list_plans(
+        &self,
+        request: Request<ListPlansRequest>,
+    ) -> Result<Response<ListPlansResponse>, Status> {
         let call = Call::of(&request);
         let request = request.into_inner();
         let families = convert::plan::families("families", request.families()).map_err(Error::from)?;
@@ -48,7 +51,8 @@ impl CatalogService for CatalogRpc {
         let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
         let display = catalogue::display(reader, &call, issuer, now).await?;
         let found = catalogue::plan_page(reader, &families, now, &page).await?;
-        let (plans, next_page_token) = page.cut(&self.platform.key, found, |priced| priced.plan.code.to_string());
+        let (plans, next_page_token) =
+            page.cut(&self.platform.key, found, |priced| priced.plan.code.to_string());
         let plans = plans.iter().map(|plan| convert::plan::plan(plan, display)).collect();
         Ok(Response::new(ListPlansResponse { plans, next_page_token }))
     }

@@ -7,6 +7,7 @@ use florin_api::project::v1::{
     GetProjectRequest, ListProjectsRequest, ListProjectsResponse, Project, UpdateProjectRequest,
     project_service_server::ProjectService,
 };
+use florin_credit::PaymentLinks;
 use florin_platform::{Platform, call::Call, db::Reader, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
 
@@ -22,6 +23,7 @@ use crate::{
 pub struct ProjectRpc {
     platform: Platform,
     debts: Arc<dyn DebtStanding>,
+    links: PaymentLinks,
 }
 
 impl std::fmt::Debug for ProjectRpc {
@@ -31,10 +33,15 @@ impl std::fmt::Debug for ProjectRpc {
 }
 
 impl ProjectRpc {
-    /// Serves projects kept in `platform`; `debts` says who owes.
+    /// Serves projects kept in `platform`; `debts` says who owes, `links` makes the payment link of an
+    /// order for initial credit.
     #[must_use]
-    pub fn new(platform: Platform, debts: Arc<dyn DebtStanding>) -> Self {
-        Self { platform, debts }
+    pub fn new(platform: Platform, debts: Arc<dyn DebtStanding>, links: PaymentLinks) -> Self {
+        Self { platform, debts, links }
+    }
+
+    fn ports(&self) -> create::Ports<'_> {
+        create::Ports { debts: self.debts.as_ref(), links: &self.links }
     }
 }
 
@@ -52,23 +59,29 @@ impl ProjectService for ProjectRpc {
         Ok(Response::new(convert::project::eligibility(&found)))
     }
 
-    async fn create_project(&self, request: Request<CreateProjectRequest>) -> Result<Response<Project>, Status> {
+    async fn create_project(
+        &self,
+        request: Request<CreateProjectRequest>,
+    ) -> Result<Response<Project>, Status> {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let new = &convert::project::new_project(&request).map_err(Error::from)?;
         if request.validate_only {
-            let rehearsed = create::rehearse(&self.platform, self.debts.as_ref(), call, new).await?;
+            let rehearsed = create::rehearse(&self.platform, self.ports(), call, new).await?;
             return Ok(Response::new(convert::project::project(&rehearsed)));
         }
         let key = RequestKey::new(&self.platform, call, new.account, &request.request_id, &request);
         let create = |tx, now| async move {
-            let created = create::create_project(&tx, self.debts.as_ref(), now, call, new.clone()).await?;
+            let created = create::create_project(&tx, self.ports(), now, call, new.clone()).await?;
             Ok(created.map(|created| convert::project::project(&created)))
         };
         Ok(Response::new(self.platform.mutate_or_trace::<_, Error, _>(&key, create).await?))
     }
 
-    async fn cancel_project(&self, request: Request<CancelProjectRequest>) -> Result<Response<Project>, Status> {
+    async fn cancel_project(
+        &self,
+        request: Request<CancelProjectRequest>,
+    ) -> Result<Response<Project>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let named = convert::project::name("name", &request.name).map_err(Error::from)?;
@@ -102,12 +115,16 @@ impl ProjectService for ProjectRpc {
         let reader = self.platform.db.reader();
         let account = query::owner(reader, &call, account).await?.id;
         let found = query::project_page(reader, account, &states, &page).await?;
-        let (projects, next_page_token) = page.cut(&self.platform.key, found, |project| project.id.to_string());
+        let (projects, next_page_token) =
+            page.cut(&self.platform.key, found, |project| project.id.to_string());
         let projects = projects.iter().map(convert::project::project).collect();
         Ok(Response::new(ListProjectsResponse { projects, next_page_token }))
     }
 
-    async fn update_project(&self, request: Request<UpdateProjectRequest>) -> Result<Response<Project>, Status> {
+    async fn update_project(
+        &self,
+        request: Request<UpdateProjectRequest>,
+    ) -> Result<Response<Project>, Status> {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let change = &convert::project::change(&request).map_err(Error::from)?;

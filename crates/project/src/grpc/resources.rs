@@ -1,8 +1,8 @@
 //! `florin.project.v1.ResourceService`.
 
 use florin_api::project::v1::{
-    AddResourceRequest, GetResourceRequest, ListResourcesRequest, ListResourcesResponse, RemoveResourceRequest,
-    Resource, resource_service_server::ResourceService,
+    AddResourceRequest, GetResourceRequest, ListResourcesRequest, ListResourcesResponse,
+    RemoveResourceRequest, Resource, resource_service_server::ResourceService,
 };
 use florin_platform::{Platform, call::Call, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
@@ -46,7 +46,8 @@ impl ResourceService for ResourceRpc {
         let call = Call::of(&request);
         let (account, project, resource) =
             convert::resource::name("name", &request.get_ref().name).map_err(Error::from)?;
-        let found = query::owned_resource(self.platform.db.reader(), &call, account, project, resource).await?;
+        let found =
+            query::owned_resource(self.platform.db.reader(), &call, account, project, resource).await?;
         Ok(Response::new(convert::resource::resource(&found)))
     }
 
@@ -64,7 +65,8 @@ impl ResourceService for ResourceRpc {
         let reader = self.platform.db.reader();
         let project = query::owned(reader, &call, account, project).await?;
         let found = query::resource_page(reader, &project, &states, &page).await?;
-        let (resources, next_page_token) = page.cut(&self.platform.key, found, |resource| resource.id.to_string());
+        let (resources, next_page_token) =
+            page.cut(&self.platform.key, found, |resource| resource.id.to_string());
         let resources = resources.iter().map(convert::resource::resource).collect();
         Ok(Response::new(ListResourcesResponse { resources, next_page_token }))
     }

@@ -1,6 +1,6 @@
 //! Giving up a project that waits for its funding (R4.3).
 
-use florin_credit::{ProjectId, orders};
+use florin_credit::{OrderId, OrderState, ProjectId, orders};
 use florin_platform::{call::Call, db::Tx, etag, id::AccountId};
 use florin_settlement::Instant;
 
@@ -35,7 +35,25 @@ pub(crate) async fn cancel_project(
     };
     // The project first: credit tells its gate of a canceled order, and then finds nothing left to do.
     if let Funding::CreditOrder(order) = funding {
-        orders::cancel(tx, at, call, account, order).await?;
+        cancel_order(tx, at, call, account, order).await?;
     }
     Ok(canceled)
+}
+
+/// An order that was not paid in time needs no canceling.
+async fn cancel_order(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: AccountId,
+    order: OrderId,
+) -> Result<(), Error> {
+    let found = orders::find(tx, account, order).await?;
+    match found.map(|order| order.state_at(at)) {
+        Some(OrderState::Expired | OrderState::Canceled) | None => Ok(()),
+        Some(OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. }) => {
+            orders::cancel(tx, at, call, account, order).await?;
+            Ok(())
+        }
+    }
 }

@@ -8,7 +8,7 @@
 //! | write | the project, last: a refused funding creates none |
 
 use florin_account::Account;
-use florin_credit::{ProjectId, VoucherRefusal, orders, vouchers};
+use florin_credit::{Context, PaymentLinks, ProjectId, orders, vouchers};
 use florin_payment::{MethodKind, MethodState, PaymentMethodId};
 use florin_platform::{
     Platform, audit,
@@ -21,7 +21,7 @@ use florin_platform::{
 use florin_settlement::{Instant, Money};
 use sea_orm::DbErr;
 
-use super::{eligibility, query};
+use super::{eligibility, fund, query};
 use crate::{
     domain::{
         eligibility::{FundingDecision, Ineligible, Offer, Standing},
@@ -41,11 +41,20 @@ pub(crate) struct NewProject {
     pub(crate) offer: Option<Offer>,
 }
 
+/// What creating a project needs besides the database.
+#[derive(Clone, Copy)]
+pub(crate) struct Ports<'a> {
+    /// Who owes.
+    pub(crate) debts: &'a dyn DebtStanding,
+    /// Makes the payment link of an order for initial credit.
+    pub(crate) links: &'a PaymentLinks,
+}
+
 /// Creates the project in `tx`. The inner refusal is that of a voucher code: it leaves a trace, and no
 /// project.
 pub(crate) async fn create_project(
     tx: &Tx,
-    debts: &dyn DebtStanding,
+    ports: Ports<'_>,
     at: Instant,
     call: &Call,
     new: NewProject,
@@ -53,11 +62,16 @@ pub(crate) async fn create_project(
     florin_account::lock(tx, &[new.account]).await?;
     let reader = Reader::Within(tx);
     let account = query::owner(tx, call, new.account).await?;
-    let (standing, _) = eligibility::standing(reader, debts, at, &account).await?;
+    let eligibility::Known { standing, lapsed, .. } =
+        eligibility::known(reader, ports.debts, at, &account).await?;
     let decision = standing.decide(new.offer).map_err(|reason| refusal(account.id, reason))?;
+    for lapsed in lapsed {
+        fund::cancel_found(tx, at, call, lapsed).await?;
+    }
 
     let id = ProjectId::generate(at);
-    let funded = match fund(tx, at, call, &account, &standing, id, decision).await? {
+    let first = First { tx, at, call, links: ports.links, account: &account, project: id };
+    let funded = match first.fund(&standing, decision).await? {
         Ok(funded) => funded,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -71,7 +85,8 @@ pub(crate) async fn create_project(
     let name = project.resource_name();
     store::project::insert(tx, &project).await?;
     audit::record(tx, at, call, account.id, &name).await?;
-    outbox::append(tx, at, account.id, &ProjectCreated { project: name, pending_funding: is_pending }).await?;
+    outbox::append(tx, at, account.id, &ProjectCreated { project: name, pending_funding: is_pending })
+        .await?;
     Ok(Ok(project))
 }
 
@@ -79,7 +94,7 @@ pub(crate) async fn create_project(
 /// refused voucher code still counts as tried, or codes could be guessed for free.
 pub(crate) async fn rehearse(
     platform: &Platform,
-    debts: &dyn DebtStanding,
+    ports: Ports<'_>,
     call: &Call,
     new: &NewProject,
 ) -> Result<Project, Error> {
@@ -87,7 +102,7 @@ pub(crate) async fn rehearse(
         .db
         .write(|tx| async move {
             let now = platform.clock.now(&tx).await?;
-            match create_project(&tx, debts, now, call, new.clone()).await? {
+            match create_project(&tx, ports, now, call, new.clone()).await? {
                 Ok(project) => Err(Rehearsed::Well(project)),
                 Err(refused) => Ok(refused),
             }
@@ -130,69 +145,72 @@ enum Funded {
     Later(Funding),
 }
 
-async fn fund(
-    tx: &Tx,
+/// A first project on its way to be funded.
+struct First<'a> {
+    tx: &'a Tx,
     at: Instant,
-    call: &Call,
-    account: &Account,
-    standing: &Standing,
+    call: &'a Call,
+    links: &'a PaymentLinks,
+    account: &'a Account,
     project: ProjectId,
-    decision: FundingDecision,
-) -> Result<Result<Funded, Error>, Error> {
-    let funded = match decision {
-        FundingDecision::NotAsked => Funded::Now(Funding::NotAsked),
-        FundingDecision::LaunchPadAtHand => Funded::Now(Funding::LaunchPad),
-        FundingDecision::MethodAtHand(method) => Funded::Now(Funding::PaymentMethod(method)),
-        FundingDecision::Offered(Offer::PaymentMethod(method)) => offered_method(tx, account.id, method).await?,
-        FundingDecision::Offered(Offer::InitialCredit(net)) => {
-            initial_credit(tx, at, call, account, project, net).await?
-        }
-        FundingDecision::Offered(Offer::Voucher(code)) => {
-            let context = vouchers::Context { first_project: true, has_method: standing.valid_method.is_some() };
-            match vouchers::redeem(tx, at, call, account, project, &code, context).await? {
-                Ok(_) => Funded::Now(Funding::Voucher),
-                Err(refused) => return Ok(Err(florin_credit::Error::from(refused).into())),
-            }
-        }
-    };
-    Ok(Ok(funded))
 }
 
-/// A method that is VALID funds at once, one that is VALIDATING later. Until a payment was captured it
-/// must be a card (R3.3).
-async fn offered_method(tx: &Tx, account: AccountId, id: PaymentMethodId) -> Result<Funded, Error> {
-    let missing = || Error::NotFound(florin_payment::method_name(account, id));
-    let method = florin_payment::find_method(tx, account, id).await?.ok_or_else(missing)?;
-    let is_card = method.kind == MethodKind::Card;
-    if !is_card && !florin_payment::has_captured(tx, account).await? {
-        return Err(florin_payment::Error::FirstPaymentNeedsCard.into());
+impl First<'_> {
+    async fn fund(
+        &self,
+        standing: &Standing,
+        decision: FundingDecision,
+    ) -> Result<Result<Funded, Error>, Error> {
+        let funded = match decision {
+            FundingDecision::NotAsked => Funded::Now(Funding::NotAsked),
+            FundingDecision::LaunchPadAtHand => Funded::Now(Funding::LaunchPad),
+            FundingDecision::MethodAtHand(method) => Funded::Now(Funding::PaymentMethod(method)),
+            FundingDecision::Offered(Offer::PaymentMethod(method)) => self.offered_method(method).await?,
+            FundingDecision::Offered(Offer::InitialCredit(net)) => self.initial_credit(net).await?,
+            FundingDecision::Offered(Offer::Voucher(code)) => return self.voucher(standing, &code).await,
+        };
+        Ok(Ok(funded))
     }
-    let funding = Funding::PaymentMethod(method.id);
-    match &method.state {
-        MethodState::Valid => Ok(Funded::Now(funding)),
-        MethodState::Validating { .. } => Ok(Funded::Later(funding)),
-        MethodState::Creating(_)
-        | MethodState::Failed { .. }
-        | MethodState::Rejected { .. }
-        | MethodState::Expired
-        | MethodState::Replaced
-        | MethodState::Canceled => Err(Error::MethodNotUsable { state: method.state.as_str() }),
-    }
-}
 
-/// Orders initial credit for the project to come; the least there is when no amount is named.
-async fn initial_credit(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    account: &Account,
-    project: ProjectId,
-    net: Option<Money>,
-) -> Result<Funded, Error> {
-    let net = match net {
-        Some(net) => net,
-        None => eligibility::initial_credit_minimum(&Reader::Within(tx), account).await?,
-    };
-    let order = orders::create(tx, at, call, orders::NewOrder { account, project, net, initial: true }).await?;
-    Ok(Funded::Later(Funding::CreditOrder(order.id)))
+    /// A method that is VALID funds at once, one that is VALIDATING later. Until a payment was captured it
+    /// must be a card (R3.3).
+    async fn offered_method(&self, id: PaymentMethodId) -> Result<Funded, Error> {
+        let account = self.account.id;
+        let missing = || Error::NotFound(florin_payment::method_name(account, id));
+        let method = florin_payment::find_method(self.tx, account, id).await?.ok_or_else(missing)?;
+        if method.kind != MethodKind::Card && !florin_payment::has_captured(self.tx, account).await? {
+            return Err(florin_payment::Error::FirstPaymentNeedsCard.into());
+        }
+        let funding = Funding::PaymentMethod(method.id);
+        match &method.state {
+            MethodState::Valid => Ok(Funded::Now(funding)),
+            MethodState::Validating { .. } => Ok(Funded::Later(funding)),
+            MethodState::Creating(_)
+            | MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Expired
+            | MethodState::Replaced
+            | MethodState::Canceled => Err(Error::MethodNotUsable { state: method.state.as_str() }),
+        }
+    }
+
+    /// Orders initial credit for the project to come; the least there is when no amount is named.
+    async fn initial_credit(&self, net: Option<Money>) -> Result<Funded, Error> {
+        let Self { tx, at, call, links, account, project } = *self;
+        let net = match net {
+            Some(net) => net,
+            None => orders::initial_minimum(tx, account).await?,
+        };
+        let new = orders::NewOrder { account, project, net, initial: true };
+        let order = orders::create(tx, at, call, links, new).await?;
+        Ok(Funded::Later(Funding::CreditOrder(order.id)))
+    }
+
+    /// Redeems the code into a lot of the project to come.
+    async fn voucher(&self, standing: &Standing, code: &str) -> Result<Result<Funded, Error>, Error> {
+        let Self { tx, at, call, account, project, .. } = *self;
+        let context = Context { first_project: true, has_method: standing.valid_method.is_some() };
+        let redeemed = vouchers::redeem(tx, at, call, account, project, code, context).await?;
+        Ok(redeemed.map(|_| Funded::Now(Funding::Voucher)).map_err(Error::from))
+    }
 }

@@ -1,15 +1,15 @@
 //! What is known of an account that wants a project, gathered (R4.1, R4.2).
 
-use florin_account::{Account, Issuer};
+use florin_account::Account;
+use florin_credit::{OrderState, orders};
 use florin_platform::{call::Call, db::Reader, id::AccountId};
 use florin_settlement::{Instant, LotKind, Money, rounding};
-use sea_orm::DbErr;
 
 use super::query;
 use crate::{
     domain::{
         eligibility::{Standing, UnmetCondition},
-        project::ProjectName,
+        project::{Funding, Project, ProjectName},
     },
     error::Error,
     ports::DebtStanding,
@@ -37,8 +37,8 @@ pub(crate) async fn check(
     account: AccountId,
 ) -> Result<Eligibility, Error> {
     let account = query::owner(&reader, call, account).await?;
-    let (standing, counts) = standing(reader, debts, at, &account).await?;
-    let minimum = initial_credit_minimum(&reader, &account).await?;
+    let Known { standing, earlier_projects, .. } = known(reader, debts, at, &account).await?;
+    let minimum = orders::initial_minimum(&reader, &account).await?;
     let treatment = florin_account::vat_treatment(&reader, &account, at).await?;
     let tax = rounding::tax(minimum, treatment.rate)?;
     Ok(Eligibility {
@@ -46,51 +46,63 @@ pub(crate) async fn check(
         funding_required: standing.is_funding_required(),
         initial_credit_minimum: minimum,
         initial_credit_minimum_incl_tax: minimum.checked_add(tax)?,
-        offered_name: ProjectName::offered(counts.total),
+        offered_name: ProjectName::offered(earlier_projects),
         live_projects: standing.live_projects,
         project_limit: standing.project_limit,
     })
 }
 
+/// What is known of an account.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) standing: Standing,
+    /// Pending projects whose order was not paid in time. By that instant they no longer take a place,
+    /// whether or not a job has said so yet (R4.3).
+    pub(crate) lapsed: Vec<Project>,
+    /// How many projects there ever were.
+    pub(crate) earlier_projects: u64,
+}
+
 /// Everything the decision needs. With the account locked it stays true until the transaction ends.
-pub(crate) async fn standing(
+pub(crate) async fn known(
     reader: Reader<'_>,
     debts: &dyn DebtStanding,
     at: Instant,
     account: &Account,
-) -> Result<(Standing, store::project::Counts), Error> {
+) -> Result<Known, Error> {
     let counts = store::project::counts(&reader, account.id).await?;
+    let lapsed = lapsed(reader, at, account.id).await?;
     let unaccepted = florin_account::unaccepted_terms(&reader, account, at).await?;
     let method = match florin_payment::default_method(&reader, account.id).await? {
         Some(method) => Some(method.id),
         None => florin_payment::methods_valid(&reader, account.id).await?.first().map(|method| method.id),
     };
     let lots = florin_credit::lots::alive_for(&reader, account.id, None, at).await?;
+    let freed = u32::try_from(lapsed.len()).unwrap_or(u32::MAX);
     let standing = Standing {
         account_state: account.state,
-        unaccepted_terms: unaccepted
-            .iter()
-            .map(florin_account::terms_document_name)
-            .collect(),
+        unaccepted_terms: unaccepted.iter().map(florin_account::terms_document_name).collect(),
         has_debt: debts.has_debt(reader, account.id).await?,
-        live_projects: counts.live,
+        live_projects: counts.live.saturating_sub(freed),
         project_limit: account.project_limit,
         is_funded: counts.ever_active > 0,
-        has_launchpad: lots.iter().any(|lot| lot.kind() == LotKind::LaunchPad && lot.remaining().is_positive()),
+        has_launchpad: lots
+            .iter()
+            .any(|lot| lot.kind() == LotKind::LaunchPad && lot.remaining().is_positive()),
         valid_method: method,
     };
-    Ok((standing, counts))
+    Ok(Known { standing, lapsed, earlier_projects: counts.total })
 }
 
-/// The least and preset initial credit, net: the account's own, or the issuer's (R4.2).
-pub(crate) async fn initial_credit_minimum(
-    reader: &Reader<'_>,
-    account: &Account,
-) -> Result<Money, Error> {
-    if let Some(minimum) = account.initial_credit_minimum {
-        return Ok(minimum);
+async fn lapsed(reader: Reader<'_>, at: Instant, account: AccountId) -> Result<Vec<Project>, Error> {
+    let mut lapsed = Vec::new();
+    for project in store::project::pending_of(&reader, account).await? {
+        let Funding::CreditOrder(order) = project.funding else { continue };
+        let order = orders::find(&reader, account, order).await?;
+        match order.map(|order| order.state_at(at)) {
+            Some(OrderState::Expired | OrderState::Canceled) | None => lapsed.push(project),
+            Some(OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. }) => {}
+        }
     }
-    let missing = || DbErr::RecordNotFound(format!("issuers/{}", account.issuer));
-    let issuer: Issuer = florin_account::issuer(reader, &account.issuer).await?.ok_or_else(missing)?;
-    Ok(issuer.initial_credit_minimum)
+    Ok(lapsed)
 }

@@ -82,7 +82,12 @@ pub async fn cancel_pending_for_method(
     Ok(canceled)
 }
 
-pub(crate) async fn activate_found(tx: &Tx, at: Instant, call: &Call, project: Project) -> Result<Moved, DbErr> {
+pub(crate) async fn activate_found(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    project: Project,
+) -> Result<Moved, DbErr> {
     let moved = project.activate(at);
     if let Moved::Now(project) = &moved {
         let name = project.resource_name();
@@ -93,7 +98,12 @@ pub(crate) async fn activate_found(tx: &Tx, at: Instant, call: &Call, project: P
     Ok(moved)
 }
 
-pub(crate) async fn cancel_found(tx: &Tx, at: Instant, call: &Call, project: Project) -> Result<Moved, DbErr> {
+pub(crate) async fn cancel_found(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    project: Project,
+) -> Result<Moved, DbErr> {
     let moved = project.cancel(at);
     if let Moved::Now(project) = &moved {
         let name = project.resource_name();

@@ -130,7 +130,10 @@ pub(crate) async fn resource_page(
     Ok(store::resource::list(connection, project.account, project.id, state, after, page.fetch()).await?)
 }
 
-fn place<I, E: std::fmt::Display>(page: &Page, parse: impl Fn(&str) -> Result<I, E>) -> Result<Option<I>, Error> {
+fn place<I, E: std::fmt::Display>(
+    page: &Page,
+    parse: impl Fn(&str) -> Result<I, E>,
+) -> Result<Option<I>, Error> {
     let after = page.after.as_deref().map(parse).transpose();
     after.map_err(|error| Error::Invalid(Violations::one("page_token", error)))
 }

@@ -25,7 +25,12 @@ pub(crate) struct Change {
 }
 
 /// Applies the change.
-pub(crate) async fn update_project(tx: &Tx, at: Instant, call: &Call, change: Change) -> Result<Project, Error> {
+pub(crate) async fn update_project(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    change: Change,
+) -> Result<Project, Error> {
     florin_account::lock(tx, &[change.account]).await?;
     let before = query::owned(tx, call, change.account, change.project).await?;
     let name = before.resource_name();

@@ -32,7 +32,8 @@ pub async fn of_projects(
 ) -> Result<Vec<RatedLine>, Error> {
     let projects: Vec<_> = projects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let used = store::usage::held(connection, &projects, period).await?;
-    let codes: BTreeSet<&PlanCode> = used.iter().flat_map(|usage| &usage.held).map(|held| &held.plan).collect();
+    let codes: BTreeSet<&PlanCode> =
+        used.iter().flat_map(|usage| &usage.held).map(|held| &held.plan).collect();
     let codes: Vec<&PlanCode> = codes.into_iter().collect();
     let catalogue = store::plan::of_codes(connection, &codes).await?;
     let mut lines = Vec::new();
@@ -53,7 +54,8 @@ fn rated(
     rated
         .into_iter()
         .map(|line| {
-            let known = catalogue.get(&line.plan).ok_or_else(|| RatingError::UnknownPlan(line.plan.clone()))?;
+            let known =
+                catalogue.get(&line.plan).ok_or_else(|| RatingError::UnknownPlan(line.plan.clone()))?;
             let plan = &known.plan;
             Ok(RatedLine {
                 account: usage.account,

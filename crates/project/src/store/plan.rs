@@ -30,15 +30,19 @@ pub(crate) async fn all(connection: &impl ConnectionTrait) -> Result<Catalogue, 
 }
 
 /// The plans of `codes` that exist, with every price version, in two queries.
-pub(crate) async fn of_codes(connection: &impl ConnectionTrait, codes: &[&PlanCode]) -> Result<Catalogue, DbErr> {
+pub(crate) async fn of_codes(
+    connection: &impl ConnectionTrait,
+    codes: &[&PlanCode],
+) -> Result<Catalogue, DbErr> {
     let mut found = Catalogue::new();
     for chunk in codes.chunks(BINDS_MAX) {
         let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         let values = || chunk.iter().map(|code| Value::from(code.as_str()));
         let text = format!("SELECT {PLAN_COLUMNS} FROM plan WHERE code IN ({places})");
         let plans = connection.query_all_raw(sql(connection, &text, values())).await?;
-        let text =
-            format!("SELECT plan, currency, effective_at, unit_price FROM plan_price WHERE plan IN ({places})");
+        let text = format!(
+            "SELECT plan, currency, effective_at, unit_price FROM plan_price WHERE plan IN ({places})"
+        );
         let prices = connection.query_all_raw(sql(connection, &text, values())).await?;
         found.extend(assembled(&plans, &prices)?);
     }
@@ -46,7 +50,10 @@ pub(crate) async fn of_codes(connection: &impl ConnectionTrait, codes: &[&PlanCo
 }
 
 /// The plan, if it exists.
-pub(crate) async fn find(connection: &impl ConnectionTrait, code: &PlanCode) -> Result<Option<PricedPlan>, DbErr> {
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    code: &PlanCode,
+) -> Result<Option<PricedPlan>, DbErr> {
     Ok(of_codes(connection, &[code]).await?.remove(code))
 }
 

@@ -7,7 +7,7 @@ use florin_platform::{
     db::{Tx, sql},
     id::AccountId,
 };
-use florin_settlement::{Instant, Period};
+use florin_settlement::Period;
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use crate::domain::{
@@ -122,7 +122,8 @@ pub(crate) async fn list(
     after: Option<ProjectId>,
     fetch: u64,
 ) -> Result<Vec<Project>, DbErr> {
-    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    let mut query =
+        Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
     if !states.is_empty() {
         query = query.filter(Column::State.is_in(states.iter().map(|state| state.as_str())));
     }
@@ -133,26 +134,14 @@ pub(crate) async fn list(
 }
 
 /// Every project of the account that waits for its funding, oldest first.
-pub(crate) async fn pending_of(connection: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Project>, DbErr> {
+pub(crate) async fn pending_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<Vec<Project>, DbErr> {
     let query = Entity::find()
         .filter(Column::AccountId.eq(account))
         .filter(Column::State.eq(ProjectState::PendingFunding.as_str()));
     read(query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(connection).await?)
-}
-
-/// Projects of any account that wait for their funding, longest first, after the place of `after`.
-pub(crate) async fn pending(
-    connection: &impl ConnectionTrait,
-    after: Option<(Instant, ProjectId)>,
-    fetch: u64,
-) -> Result<Vec<Project>, DbErr> {
-    let mut query = Entity::find().filter(Column::State.eq(ProjectState::PendingFunding.as_str()));
-    if let Some((created, id)) = after {
-        let created = At::from(created);
-        let later = Column::CreatedAt.gt(created);
-        query = query.filter(later.or(Column::CreatedAt.eq(created).and(Column::Id.gt(id))));
-    }
-    read(query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).limit(fetch).all(connection).await?)
 }
 
 fn read(rows: Vec<Model>) -> Result<Vec<Project>, DbErr> {
@@ -210,7 +199,8 @@ pub(crate) async fn billable(
          ORDER BY p.account_id, p.created_at, p.id LIMIT $3"
     );
     let bounds = [At::from(period.to()).into(), At::from(period.from()).into(), i64::from(limit).into()];
-    let place = after.map(|after| [after.account.into(), At::from(after.created).into(), after.project.into()]);
+    let place =
+        after.map(|after| [after.account.into(), At::from(after.created).into(), after.project.into()]);
     let values = bounds.into_iter().chain(place.into_iter().flatten());
     let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
     rows.iter()

@@ -44,7 +44,8 @@ pub(crate) async fn held(
 ) -> Result<Vec<Usage>, DbErr> {
     let mut found: BTreeMap<(AccountId, ProjectId, ResourceId), Usage> = BTreeMap::new();
     for chunk in projects.chunks(PROJECTS_MAX) {
-        let wanted = (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 3, 2 * n + 4)).collect::<Vec<_>>();
+        let wanted =
+            (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 3, 2 * n + 4)).collect::<Vec<_>>();
         let text = format!(
             "WITH wanted (account_id, project_id) AS (VALUES {}) \
              SELECT i.account_id, i.project_id, i.resource_id, i.plan, i.size, i.started_at, i.ended_at, \

@@ -70,7 +70,9 @@ fn lot_row(lot: &ConsideredLot) -> Vec<String> {
     let lines: Vec<_> = lot
         .allocations
         .iter()
-        .map(|allocation| format!("{} of line {}", print::money(allocation.amount.as_ref()), allocation.line_number))
+        .map(|allocation| {
+            format!("{} of line {}", print::money(allocation.amount.as_ref()), allocation.line_number)
+        })
         .collect();
     let note = if lines.is_empty() { skipped(lot.skip_reason()).to_owned() } else { lines.join(", ") };
     vec![
@@ -92,6 +94,7 @@ fn skipped(reason: SkipReason) -> &'static str {
         SkipReason::Restricted => "restricted to other families",
         SkipReason::Empty => "empty",
         SkipReason::Currency => "another currency",
+        SkipReason::ForeignOwner => "of another project",
         SkipReason::NothingDue => "nothing left due",
     }
 }

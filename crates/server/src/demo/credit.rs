@@ -47,7 +47,8 @@ pub(super) async fn bought_redeemed_and_granted(stage: &Stage, ada: &Customer) -
     pay_by_link(stage, &order.name, &order.payment_link).await?;
 
     let code = voucher(stage, "Spring", 10).await?;
-    let request = RedeemVoucherRequest { parent: ada.project.clone(), code: code.clone(), ..Default::default() };
+    let request =
+        RedeemVoucherRequest { parent: ada.project.clone(), code: code.clone(), ..Default::default() };
     let lot = ada.caller.vouchers().redeem_voucher(request).await?.into_inner();
     print::sentence(&format!("voucher {code} gives {}", print::money(lot.initial_amount.as_ref())));
 

@@ -2,7 +2,7 @@
 
 use florin_api::{
     account::v1::{
-        Account, AcceptTermsRequest, Address, ConfirmAccountRequest, CreateAccountRequest, LegalForm,
+        AcceptTermsRequest, Account, Address, ConfirmAccountRequest, CreateAccountRequest, LegalForm,
         ListTermsRequest, LoginRequest,
     },
     credit::v1::{

@@ -34,7 +34,7 @@ pub(super) fn time(at: Instant) {
 /// A table; columns whose title begins with `>` are numbers and stand on the right.
 pub(super) fn table(titles: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(titles.iter().map(|title| title.trim_start_matches('>')));
     for row in rows {
         table.add_row(row);

@@ -27,12 +27,16 @@ fn action() -> Registration {
 }
 
 fn validating() -> PaymentMethod {
-    let MethodNews::Waiting(method) = card().learn(action(), at(1)) else { panic!("the customer has to act") };
+    let MethodNews::Waiting(method) = card().learn(action(), at(1)) else {
+        panic!("the customer has to act")
+    };
     method
 }
 
 fn became_valid() -> PaymentMethod {
-    let MethodNews::BecameValid(method) = validating().learn(valid(), at(2)) else { panic!("the customer acted") };
+    let MethodNews::BecameValid(method) = validating().learn(valid(), at(2)) else {
+        panic!("the customer acted")
+    };
     method
 }
 

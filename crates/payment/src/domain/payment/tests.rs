@@ -84,7 +84,9 @@ fn a_lost_answer_leaves_the_payment_processing() {
 fn only_captured_money_can_go_back() {
     let open = payment();
     assert_eq!(open.clone().refunded(at(5)), open);
-    let PaymentNews::Succeeded(paid) = payment().learn(ChargeOutcome::Succeeded, at(1)) else { panic!("paid") };
+    let PaymentNews::Succeeded(paid) = payment().learn(ChargeOutcome::Succeeded, at(1)) else {
+        panic!("paid")
+    };
     let back = paid.refunded(at(5));
     assert_eq!(back.state, PaymentState::Refunded { settled: at(1) });
 }

@@ -1,4 +1,4 @@
-use florin_settlement::PlanFamily;
+use florin_settlement::{Decimal, PlanFamily};
 use proptest::prelude::*;
 
 use super::*;
@@ -25,8 +25,10 @@ fn month(text: &str) -> Period {
     Month::parse(text).expect("a month").period()
 }
 
-/// The plans of the tests: code, model, unit, and (effective, euros) of each price version.
-const PLANS: [(&str, ChargeModel, &str, &[(&str, &str)]); 9] = [
+/// A plan: code, model, unit, and (effective, euros) of each price version.
+type PlanRow = (&'static str, ChargeModel, &'static str, &'static [(&'static str, &'static str)]);
+
+const PLANS: [PlanRow; 9] = [
     ("b3-8", ChargeModel::Hourly, "hour", &[("2020-01-01", "0.111")]),
     ("b3-16", ChargeModel::Hourly, "hour", &[("2020-01-01", "0.222")]),
     ("moving", ChargeModel::Hourly, "hour", &[("2020-01-01", "0.1"), ("2027-03-10 12:00", "0.2")]),
@@ -39,7 +41,7 @@ const PLANS: [(&str, ChargeModel, &str, &[(&str, &str)]); 9] = [
 ];
 
 fn catalogue() -> BTreeMap<PlanCode, PricedPlan> {
-    let priced = |(text, model, unit, versions): (&str, ChargeModel, &str, &[(&str, &str)])| {
+    let priced = |(text, model, unit, versions): PlanRow| {
         let plan = Plan {
             code: code(text),
             display_name: text.to_owned(),
@@ -75,12 +77,15 @@ fn written(line: &Rated) -> String {
     format!("{plan} {quantity}{divisor} × {} = {} [{from}, {to})", unit_price.amount(), net.to_decimal())
 }
 
-/// What one resource held (plan, size, from, to; an empty `to` still runs), rated for a month as known at
-/// an instant.
-type Case = (&'static str, &'static [(&'static str, &'static str, &'static str, &'static str)], &'static str, &'static str, &'static [&'static str]);
+/// What a resource held: plan, size, from, to; an empty `to` still runs.
+type HeldRow = (&'static str, &'static str, &'static str, &'static str);
+
+/// A law; what one resource held, rated for a month as known at an instant; the lines.
+type Case = (&'static str, &'static [HeldRow], &'static str, &'static str, &'static [&'static str]);
 
 const SETTLED: &str = "2027-04-01 06:00";
 
+#[rustfmt::skip]
 const CASES: [Case; 31] = [
     // R5.2: every wall-clock hour touched.
     ("the 4th 09:40 to the 12th 16:30 is 200 hours",
@@ -184,7 +189,8 @@ const CASES: [Case; 31] = [
 #[test]
 fn the_table_of_rating_cases_holds() {
     for (law, intervals, of, until, expected) in CASES {
-        let intervals: Vec<_> = intervals.iter().map(|(plan, gib, from, to)| held(plan, gib, from, to)).collect();
+        let intervals: Vec<_> =
+            intervals.iter().map(|(plan, gib, from, to)| held(plan, gib, from, to)).collect();
         let lines = rated(&intervals, month(of), at(until)).expect("everything is priced");
         assert_eq!(lines.iter().map(written).collect::<Vec<_>>(), expected, "{law}");
     }
@@ -231,7 +237,8 @@ fn the_end_of_the_calendar_is_rated_too() {
 
 /// Hours and minutes after 2027-01-30: around two month ends and the price change of `moving`.
 fn moments() -> impl Strategy<Value = Instant> {
-    (0_u32..24 * 70, 0_u64..3600).prop_map(|(hours, seconds)| at("2027-01-30").plus_hours(hours).plus_seconds(seconds))
+    (0_u32..24 * 70, 0_u64..3600)
+        .prop_map(|(hours, seconds)| at("2027-01-30").plus_hours(hours).plus_seconds(seconds))
 }
 
 fn histories() -> impl Strategy<Value = Vec<Held>> {
@@ -259,13 +266,12 @@ fn quantities(held: &[Held], periods: &[Period], until: Instant) -> Totals {
     let mut totals = Totals::new();
     for period in periods {
         for line in rated(held, *period, until).expect("everything is priced") {
-            *totals.entry((line.plan, line.price_effective, line.divisor)).or_default() += line.quantity.value();
+            *totals.entry((line.plan, line.price_effective, line.divisor)).or_default() +=
+                line.quantity.value();
         }
     }
     totals
 }
-
-use florin_settlement::Decimal;
 
 proptest! {
     #[test]

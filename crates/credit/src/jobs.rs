@@ -1,0 +1,149 @@
+//! What becomes due with time (R1.7). Each job is idempotent and takes no input.
+//!
+//! | job | due | does |
+//! |---|---|---|
+//! | [`ExpireOrders`] | when an order's 24 hours are over | writes EXPIRED, tells the project gate |
+//! | [`SupplyOrders`] | when a buyer's 14 days to withdraw are over | issues the lot |
+//! | [`LapseLots`] | at a lot's expiry, and 60, 30, 7 days before | writes the lapse, warns |
+
+use std::sync::Arc;
+
+use florin_platform::{
+    Platform,
+    call::Call,
+    job::{Job, JobError},
+};
+use florin_settlement::Instant;
+
+use crate::{
+    error::Error,
+    ports::{ProjectGate, SettlementHorizon},
+    service::{lapse, orders},
+    store,
+};
+
+/// Every job of this slice.
+#[must_use]
+pub fn all(
+    platform: &Platform,
+    gate: &Arc<dyn ProjectGate>,
+    horizon: &Arc<dyn SettlementHorizon>,
+) -> Vec<Arc<dyn Job>> {
+    vec![
+        Arc::new(ExpireOrders { platform: platform.clone(), gate: Arc::clone(gate) }),
+        Arc::new(SupplyOrders { platform: platform.clone(), gate: Arc::clone(gate) }),
+        Arc::new(LapseLots { platform: platform.clone(), horizon: Arc::clone(horizon) }),
+    ]
+}
+
+/// Writes down which orders were not paid in time.
+#[derive(Clone)]
+pub struct ExpireOrders {
+    platform: Platform,
+    gate: Arc<dyn ProjectGate>,
+}
+
+#[async_trait::async_trait]
+impl Job for ExpireOrders {
+    fn name(&self) -> &'static str {
+        "credit.expire-orders"
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(store::order::next_expiry(self.platform.db.reader()).await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await?;
+        let overdue = store::order::overdue(reader, now, u64::from(limit)).await?;
+        let call = &Call::by_job(self.name());
+        let mut done = 0;
+        for (account, order) in overdue {
+            self.platform
+                .db
+                .write(|tx| async move {
+                    let at = self.platform.clock.now(&tx).await?;
+                    florin_account::lock(&tx, &[account]).await?;
+                    orders::expire(&tx, at, call, &*self.gate, account, order).await
+                })
+                .await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+}
+
+/// Issues lots to buyers who kept their right of withdrawal (R6.4).
+#[derive(Clone)]
+pub struct SupplyOrders {
+    platform: Platform,
+    gate: Arc<dyn ProjectGate>,
+}
+
+#[async_trait::async_trait]
+impl Job for SupplyOrders {
+    fn name(&self) -> &'static str {
+        "credit.supply-orders"
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(store::order::next_supply(self.platform.db.reader()).await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await?;
+        let unsupplied = store::order::unsupplied(reader, now, u64::from(limit)).await?;
+        let call = &Call::by_job(self.name());
+        let mut done = 0;
+        for (account, order) in unsupplied {
+            self.platform
+                .db
+                .write(|tx| async move {
+                    let at = self.platform.clock.now(&tx).await?;
+                    florin_account::lock(&tx, &[account]).await?;
+                    orders::supply_late(&tx, at, call, &*self.gate, account, order).await
+                })
+                .await?;
+            done += 1;
+        }
+        Ok(done)
+    }
+}
+
+/// Writes lapses and raises expiry warnings (R6.8).
+#[derive(Clone)]
+pub struct LapseLots {
+    platform: Platform,
+    horizon: Arc<dyn SettlementHorizon>,
+}
+
+#[async_trait::async_trait]
+impl Job for LapseLots {
+    fn name(&self) -> &'static str {
+        "credit.lapse-lots"
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(store::due::next(self.platform.db.reader()).await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await?;
+        let due = &store::due::take(reader, now, limit).await?;
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let done: Result<u32, Error> = self
+            .platform
+            .db
+            .write(|tx| async move {
+                let at = self.platform.clock.now(&tx).await?;
+                lapse::settle_due(&tx, at, &*self.horizon, due).await
+            })
+            .await;
+        Ok(done?)
+    }
+}

@@ -1,0 +1,98 @@
+//! Credit given by operators: LAUNCHPAD and LOYALTY (R6.7, R6.13).
+
+use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, violation::Violations, wire};
+use florin_settlement::{Instant, Money, Restriction};
+
+use super::{ledger, query};
+use crate::{
+    domain::{
+        grant::{Grant, GrantId, GrantKind, REASON_CHARACTERS_MAX},
+        lot::{NewLot, Origin},
+        order::AmountError,
+    },
+    error::Error,
+    events::CreditGranted,
+    names::{grant_name, lot_name},
+    ports::ProjectGate,
+    store,
+};
+
+/// A grant to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewGrant {
+    /// Who gets it.
+    pub account: AccountId,
+    /// LAUNCHPAD or LOYALTY.
+    pub kind: GrantKind,
+    /// How much, excluding VAT.
+    pub amount: Money,
+    /// Why.
+    pub reason: String,
+    /// When the lot expires; of `None`, as its kind has it.
+    pub expires: Option<Instant>,
+    /// What it may pay for.
+    pub restriction: Restriction,
+}
+
+/// Gives an account a lot, and locks it for that. A LAUNCHPAD grant also funds a first project (R4.2).
+///
+/// # Errors
+/// [`Error::Invalid`], [`Error::NotFound`], [`Error::AccountNotActive`], [`Error::Amount`] for another
+/// currency.
+pub async fn give(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    gate: &dyn ProjectGate,
+    new: NewGrant,
+) -> Result<Grant, Error> {
+    violations(&new, at).finish()?;
+    florin_account::lock(tx, &[new.account]).await?;
+    let account = query::active_account(tx, new.account).await?;
+    if new.amount.currency() != account.currency {
+        return Err(AmountError::Currency(account.currency).into());
+    }
+    let id = GrantId::generate(at);
+    let lot = NewLot {
+        account: new.account,
+        project: None,
+        kind: new.kind.lot_kind(),
+        amount: new.amount,
+        issued: at,
+        expires: new.expires.or_else(|| new.kind.expiry(at)),
+        restriction: new.restriction,
+        origin: Origin::Grant(id),
+        description: new.kind.description().to_owned(),
+    };
+    let lot = ledger::issue(tx, at, &account, lot).await?;
+    let grant = Grant {
+        id,
+        account: new.account,
+        kind: new.kind,
+        amount: new.amount,
+        reason: new.reason,
+        lot: lot.id,
+        grantor: call.principal.to_string(),
+        created: at,
+    };
+    store::grant::insert(tx, &grant).await?;
+    let name = grant_name(new.account, id);
+    audit::record(tx, at, call, new.account, &name).await?;
+    let fact =
+        CreditGranted { grant: name, credit: lot_name(&lot), amount: Some(wire::money(grant.amount)) };
+    outbox::append(tx, at, new.account, &fact).await?;
+    match new.kind {
+        GrantKind::LaunchPad => gate.funded(tx, at, call, new.account, None).await.map_err(Error::Port)?,
+        GrantKind::Loyalty => {}
+    }
+    Ok(grant)
+}
+
+fn violations(new: &NewGrant, at: Instant) -> Violations {
+    let mut violations = Violations::new();
+    violations.check("amount", new.amount.is_positive(), "must be above zero");
+    let reason = (1..=REASON_CHARACTERS_MAX).contains(&new.reason.trim().chars().count());
+    violations.check("reason", reason, format!("must be 1 to {REASON_CHARACTERS_MAX} characters"));
+    violations.check("expire_time", new.expires.is_none_or(|expires| at < expires), "must lie in the future");
+    violations
+}

@@ -1,0 +1,11 @@
+//! Credit on both backends, with a provider, a project gate and a horizon made for the purpose.
+
+#![allow(clippy::expect_used, reason = "a test says what it expects")]
+
+mod history;
+mod jobs;
+mod orders;
+mod outside;
+mod settlement;
+mod vouchers;
+mod world;

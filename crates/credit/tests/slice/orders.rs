@@ -1,0 +1,280 @@
+//! Buying cloud credit (R6.3, R6.4).
+
+use florin_api::credit::v1::{
+    CancelCreditOrderRequest, CreditOrder, GetCreditOrderRequest, ListCreditOrdersRequest, PreviewCreditOrderRequest,
+    credit::State as LotState, credit_order::State, credit_order_service_server::CreditOrderService,
+};
+use florin_api::payment::v1::payment::State as PaymentState;
+use florin_credit::orders;
+use florin_platform::{
+    call::{Call, Principal},
+    id::Id,
+    wire,
+};
+use florin_testbed::on_both_backends;
+use futures::future::join_all;
+use tonic::{Code, Response, Status};
+
+use crate::world::{FIRST, PENDING, World, euros, reason};
+
+impl World {
+    async fn get(&self, name: &str) -> CreditOrder {
+        let request = GetCreditOrderRequest { name: name.to_owned() };
+        self.order_rpc().get_credit_order(self.request(request)).await.expect("an order").into_inner()
+    }
+
+    async fn cancel(&self, name: &str) -> Result<CreditOrder, Status> {
+        let request = CancelCreditOrderRequest { name: name.to_owned(), ..CancelCreditOrderRequest::default() };
+        self.order_rpc().cancel_credit_order(self.request(request)).await.map(Response::into_inner)
+    }
+}
+
+on_both_backends! {
+    async fn an_order_is_paid_through_its_link_without_a_session_and_becomes_one_lot(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        assert_eq!(order.state(), State::AwaitingPayment);
+        assert_eq!(order.tax_amount, Some(euros(6)));
+        assert_eq!(order.amount_incl_tax, Some(euros(36)));
+        assert!(order.payment_link.starts_with("https://florin.example.com/pay/"), "{}", order.payment_link);
+        assert!(world.credits(world.account).await.is_empty(), "nothing before it is paid");
+
+        let paid = world.pay(&order, "card").await.expect("paid");
+        assert_eq!(paid.payment.as_ref().map(|payment| payment.state()), Some(PaymentState::Succeeded));
+        let paid = paid.credit_order.expect("the order");
+        assert_eq!(paid.state(), State::Paid);
+        assert_eq!(paid.payment_link, "");
+
+        let credits = world.credits(world.account).await;
+        let [credit] = credits.as_slice() else { panic!("one lot") };
+        assert_eq!(credit.name, paid.credit);
+        assert_eq!(credit.remaining_amount, Some(euros(30)));
+        assert_eq!(credit.origin_reference, order.name);
+        let issued = wire::instant(&credit.issue_time.expect("issued")).expect("an instant");
+        let expires = wire::instant(&credit.expire_time.expect("expires")).expect("an instant");
+        assert_eq!(expires, issued.plus_months_clamped(13));
+        assert!(expires.to_string().starts_with("2028-02-29T"), "{expires}");
+        assert_eq!(world.movements(&credit.name).await.len(), 1);
+        world.check_ledger().await;
+    }
+
+    async fn a_link_pays_its_own_order_only_and_nobody_without_it_gets_in(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let (first, second) = (world.order(30).await.expect("an order"), world.order(40).await.expect("an order"));
+        let crossed = CreditOrder { payment_link: second.payment_link.clone(), ..first.clone() };
+        assert_eq!(reason(world.pay(&crossed, "card").await), "PAYMENT_LINK_INVALID");
+        let guessed = CreditOrder { payment_link: "https://florin.example.com/pay/guess".into(), ..first.clone() };
+        assert_eq!(reason(world.pay(&guessed, "card").await), "PAYMENT_LINK_INVALID");
+        let stranger = Principal::Customer { account: world.new_account("CORPORATION").await, session: Id::from_u128(1) };
+        let request = GetCreditOrderRequest { name: first.name.clone() };
+        let request = world.request_by(stranger, "get", request);
+        let seen = world.order_rpc().get_credit_order(request).await;
+        assert_eq!(seen.err().map(|status| status.code()), Some(Code::NotFound));
+        let stored = world.count("SELECT COUNT(*) FROM payment_link WHERE length(token_digest) = 32", []).await;
+        assert_eq!(stored, 2, "only digests are stored");
+    }
+
+    async fn amounts_are_whole_units_in_the_accounts_currency_and_initial_ones_reach_the_minimum(database: TestDatabase) {
+        let world = World::new(&database).await;
+        for units in [0, -1, 100_000_000] {
+            assert_eq!(reason(world.order(units).await), "AMOUNT_NOT_WHOLE_UNITS", "{units}");
+        }
+        let with = |change: fn(&mut CreditOrder)| {
+            let mut request = world.new_order(world.account, world.project, 30);
+            request.credit_order.as_mut().map(change).expect("an order");
+            async { world.order_rpc().create_credit_order(world.request(request)).await }
+        };
+        let cents = with(|order| order.amount.as_mut().expect("an amount").nanos = 10_000_000).await;
+        assert_eq!(reason(cents), "AMOUNT_NOT_WHOLE_UNITS");
+        let finer = with(|order| order.amount.as_mut().expect("an amount").nanos = 1).await;
+        assert_eq!(reason(finer), "AMOUNT_NOT_WHOLE_UNITS");
+        let dollars = with(|order| order.amount.as_mut().expect("an amount").currency_code = "USD".into()).await;
+        assert_eq!(reason(dollars), "CURRENCY_MISMATCH");
+        world.projects.set(world.account, world.project, PENDING);
+        assert_eq!(reason(world.order(29).await), "ORDER_AMOUNT_TOO_SMALL");
+        assert!(world.order(30).await.expect("an order").initial);
+    }
+
+    async fn a_preview_shows_the_order_and_writes_nothing(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let create = world.new_order(world.account, world.project, 30);
+        let request = PreviewCreditOrderRequest { parent: create.parent.clone(), credit_order: create.credit_order.clone() };
+        let preview = world.order_rpc().preview_credit_order(world.request(request)).await.expect("a preview").into_inner();
+        assert_eq!(preview.credit_order.and_then(|order| order.amount_incl_tax), Some(euros(36)));
+        assert!(!preview.immediate_supply_consent_needed);
+        let rehearsed = florin_api::credit::v1::CreateCreditOrderRequest { validate_only: true, ..create };
+        let rehearsed = world.order_rpc().create_credit_order(world.request(rehearsed)).await.expect("an order").into_inner();
+        assert_eq!((rehearsed.name.as_str(), rehearsed.payment_link.as_str()), ("", ""));
+        assert_eq!(world.count("SELECT COUNT(*) FROM credit_order", []).await, 0);
+    }
+
+    async fn the_same_request_id_places_one_order_and_gets_its_link_again(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let mut request = world.new_order(world.account, world.project, 30);
+        request.request_id = "one".into();
+        let place = |request| async { world.order_rpc().create_credit_order(world.request(request)).await };
+        let (first, second) = (place(request.clone()).await, place(request.clone()).await);
+        assert_eq!(first.expect("an order").into_inner(), second.expect("the same").into_inner());
+        request.credit_order.as_mut().expect("an order").amount = Some(euros(31));
+        assert_eq!(reason(place(request).await), "REQUEST_ID_REUSED");
+        let link = world.links.token(world.account, florin_credit::OrderId::from_u128(0));
+        let stored = world.count("SELECT COUNT(*) FROM idempotency WHERE answer IS NOT NULL", []).await;
+        assert_eq!((stored, link.len()), (1, 43));
+    }
+
+    /// R6.4: exactly once, however often and however concurrently the payment is confirmed.
+    async fn twenty_confirmations_at_once_issue_one_lot(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let answer = world.pay(&order, "later").await.expect("begun");
+        let payment = answer.payment.expect("a payment");
+        assert_eq!(payment.state(), PaymentState::ActionRequired);
+        world.bank.pass();
+        let id = florin_payment::PaymentId::parse(payment.name.rsplit('/').next().unwrap_or_default()).expect("an id");
+        let call = &Call::by_job("test");
+        let confirmed = (0..20).map(|_| world.payments.drive(call, world.account, id));
+        for driven in join_all(confirmed).await {
+            driven.expect("driven");
+        }
+        assert_eq!(world.credits(world.account).await.len(), 1);
+        let found = florin_payment::find(world.platform.db.reader(), world.account, id).await;
+        let payment = &found.expect("a query").expect("a payment");
+        let (account, order) = orders::of_reference(&payment.reference).expect("an order");
+        let again = world.platform.db.write(|tx| async move {
+            florin_account::lock(&tx, &[account]).await?;
+            orders::paid(&tx, payment.updated, call, account, order, payment).await
+        });
+        assert!(matches!(again.await, Ok(orders::PaidOrder::Already(_))));
+        assert_eq!(world.credits(world.account).await.len(), 1);
+        world.check_ledger().await;
+    }
+
+    /// R6.3: money that comes twice goes back and never becomes a lot.
+    async fn the_second_of_two_payments_goes_back(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let first = world.pay(&order, "later").await.expect("begun").payment.expect("a payment");
+        let second = world.pay(&order, "card").await.expect("paid").credit_order.expect("the order");
+        assert_eq!(second.state(), State::Paid);
+        world.bank.pass();
+        let id = florin_payment::PaymentId::parse(first.name.rsplit('/').next().unwrap_or_default()).expect("an id");
+        world.payments.drive(&Call::by_job("test"), world.account, id).await.expect("driven");
+        assert_eq!(world.credits(world.account).await.len(), 1);
+        assert_eq!(world.bank.refunded(), 1);
+        assert_eq!(world.get(&order.name).await.payment, second.payment);
+    }
+
+    async fn a_declined_order_can_be_paid_again_and_a_paid_one_cannot(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let declined = world.pay(&order, "declined").await.expect("an answer");
+        assert_eq!(declined.payment.map(|payment| payment.state()), Some(PaymentState::Declined));
+        assert_eq!(declined.credit_order.map(|order| order.state()), Some(State::AwaitingPayment));
+        world.pay(&order, "card").await.expect("paid");
+        assert_eq!(reason(world.pay(&order, "card").await), "ORDER_NOT_PAYABLE");
+        assert_eq!(reason(world.cancel(&order.name).await), "ORDER_NOT_CANCELABLE");
+        assert_eq!(world.credits(world.account).await.len(), 1);
+    }
+
+    async fn a_repeated_payment_request_charges_once(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let mut request = world.payment(&order, "card");
+        request.request_id = "pay once".into();
+        let pay = || async {
+            let request = world.request_by(Principal::Anonymous, "pay", request.clone());
+            world.order_rpc().pay_credit_order(request).await.map(Response::into_inner)
+        };
+        assert_eq!(pay().await.expect("paid"), pay().await.expect("replayed"));
+        assert_eq!(world.count("SELECT COUNT(*) FROM payment", []).await, 1);
+        assert_eq!(world.credits(world.account).await.len(), 1);
+    }
+
+    async fn a_rehearsed_payment_takes_no_money(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let request = florin_api::credit::v1::PayCreditOrderRequest { validate_only: true, ..world.payment(&order, "card") };
+        let answer = world.order_rpc().pay_credit_order(world.request_by(Principal::Anonymous, "pay", request)).await;
+        let answer = answer.expect("an answer").into_inner();
+        assert_eq!(answer.payment.map(|payment| payment.name), Some(String::new()));
+        assert_eq!(world.count("SELECT COUNT(*) FROM payment", []).await, 0);
+        assert_eq!(world.get(&order.name).await.state(), State::AwaitingPayment);
+    }
+
+    async fn a_canceled_order_frees_its_pending_project_and_its_money_goes_back(database: TestDatabase) {
+        let world = World::new(&database).await;
+        world.projects.set(world.account, world.project, PENDING);
+        let order = world.order(30).await.expect("an order");
+        assert_eq!(world.cancel(&order.name).await.expect("canceled").state(), State::Canceled);
+        assert_eq!(world.projects.told(), ["unfunded"]);
+        assert_eq!(reason(world.pay(&order, "card").await), "ORDER_NOT_PAYABLE");
+        world.projects.set(world.account, world.project, FIRST);
+        let other = world.order(30).await.expect("an order");
+        world.cancel(&other.name).await.expect("canceled");
+        assert_eq!(world.projects.told(), ["unfunded"], "only an initial order funds a project");
+    }
+
+    async fn orders_are_listed_in_order_by_state_and_page(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let mut names = Vec::new();
+        for units in 1..=5 {
+            names.push(world.order(units).await.expect("an order").name);
+        }
+        world.cancel(&names[1]).await.expect("canceled");
+        let list = async |request: ListCreditOrdersRequest| {
+            let parent = wire::account_name(world.account);
+            let request = ListCreditOrdersRequest { parent, ..request };
+            world.order_rpc().list_credit_orders(world.request(request)).await.expect("a list").into_inner()
+        };
+        let mut seen = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let page = list(ListCreditOrdersRequest { page_size: 2, page_token, ..ListCreditOrdersRequest::default() }).await;
+            seen.extend(page.credit_orders.into_iter().map(|order| order.name));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, names);
+        let states = vec![State::Canceled.into()];
+        let canceled = list(ListCreditOrdersRequest { states, ..ListCreditOrdersRequest::default() }).await;
+        assert_eq!(canceled.credit_orders.iter().map(|order| &order.name).collect::<Vec<_>>(), [&names[1]]);
+    }
+
+    /// R6.4: who keeps the right of withdrawal gets the lot after 14 days.
+    async fn a_consumer_without_consent_is_supplied_after_14_days(database: TestDatabase) {
+        let mut world = World::new(&database).await;
+        world.account = world.new_account("INDIVIDUAL").await;
+        world.project = world.new_project(world.account, FIRST).await;
+        let order = world.order(30).await.expect("an order");
+        let paid = world.pay(&order, "card").await.expect("paid").credit_order.expect("the order");
+        assert_eq!((paid.state(), paid.credit.as_str()), (State::Paid, ""));
+        world.pass_days(13).await;
+        assert!(world.credits(world.account).await.is_empty());
+        world.pass_days(1).await;
+        let credits = world.credits(world.account).await;
+        let [credit] = credits.as_slice() else { panic!("one lot") };
+        assert_eq!(credit.issue_time, paid.supply_time);
+        assert_eq!(credit.state(), LotState::Active);
+        let expires = wire::instant(&credit.expire_time.expect("expires")).expect("an instant");
+        let pay_time = wire::instant(&paid.pay_time.expect("paid")).expect("an instant");
+        assert_eq!(expires, pay_time.plus_months_clamped(13));
+        world.check_ledger().await;
+    }
+
+    async fn a_consumer_with_consent_is_supplied_at_once_and_the_consent_is_recorded(database: TestDatabase) {
+        let mut world = World::new(&database).await;
+        world.account = world.new_account("INDIVIDUAL").await;
+        world.project = world.new_project(world.account, FIRST).await;
+        let order = world.order(30).await.expect("an order");
+        let request = florin_api::credit::v1::PayCreditOrderRequest {
+            immediate_supply_consent: true,
+            ..world.payment(&order, "card")
+        };
+        let paid = world.order_rpc().pay_credit_order(world.request_by(Principal::Anonymous, "pay", request)).await;
+        assert_ne!(paid.expect("paid").into_inner().credit_order.expect("the order").credit, "");
+        let text = "SELECT COUNT(*) FROM credit_order WHERE supply_requested_at IS NOT NULL";
+        assert_eq!(world.count(text, []).await, 1);
+    }
+}

@@ -1,0 +1,217 @@
+//! The outside world of this slice: a provider in memory, the slices above, and what listens to payments.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use florin_credit::{GateView, PortError, ProjectGate, ProjectId, SettlementHorizon, orders};
+use florin_payment::{
+    BoxError, MethodKind, Outcomes, Payment, PaymentMethodId, Provider, RefundId, Settled,
+    provider::{
+        Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, ProviderUnknown, RefundOutcome, Register,
+        Registration, Source,
+    },
+};
+use florin_platform::{
+    call::Call,
+    db::{Reader, Tx},
+    id::AccountId,
+};
+use florin_settlement::Instant;
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Charges by what the token says: `declined` declines, `later` waits for the customer until
+/// [`Bank::pass`], anything else succeeds.
+#[derive(Debug, Default)]
+pub(crate) struct Bank {
+    charges: Mutex<HashMap<ChargeKey, ChargeOutcome>>,
+    refunds: Mutex<HashSet<RefundId>>,
+}
+
+impl Bank {
+    /// The customer passes the check of every charge that waits for it.
+    pub(crate) fn pass(&self) {
+        for outcome in held(&self.charges).values_mut() {
+            if matches!(outcome, ChargeOutcome::ActionRequired { .. }) {
+                *outcome = ChargeOutcome::Succeeded;
+            }
+        }
+    }
+
+    /// How many charges went back.
+    pub(crate) fn refunded(&self) -> usize {
+        held(&self.refunds).len()
+    }
+}
+
+#[async_trait::async_trait]
+impl Provider for Bank {
+    fn kinds(&self) -> &'static [MethodKind] {
+        &[MethodKind::Card]
+    }
+
+    async fn recognise(&self, token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
+        Ok((token != "unknown").then_some(MethodKind::Card))
+    }
+
+    async fn register(&self, _: &Register) -> Result<Registration, ProviderUnknown> {
+        Err(ProviderUnknown::new("not part of these tests"))
+    }
+
+    async fn registration(&self, _: MethodKey) -> Result<Option<Registration>, ProviderUnknown> {
+        Ok(None)
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<ChargeOutcome, ProviderUnknown> {
+        let outcome = match &charge.source {
+            Source::OneOffCard { token } if token == "declined" => {
+                ChargeOutcome::DeclinedSoft { code: "insufficient_funds".to_owned() }
+            }
+            Source::OneOffCard { token } if token == "later" => {
+                ChargeOutcome::ActionRequired { url: "https://bank.example.com/3ds".to_owned() }
+            }
+            Source::OneOffCard { .. } | Source::Registered { .. } => ChargeOutcome::Succeeded,
+        };
+        Ok(held(&self.charges).entry(charge.key).or_insert(outcome).clone())
+    }
+
+    async fn fetch(&self, key: ChargeKey) -> Result<Option<ChargeOutcome>, ProviderUnknown> {
+        Ok(held(&self.charges).get(&key).cloned())
+    }
+
+    async fn refund(&self, refund: &GiveBack) -> Result<RefundOutcome, ProviderUnknown> {
+        held(&self.refunds).insert(refund.key);
+        Ok(RefundOutcome::Done)
+    }
+}
+
+/// What the slice that owns invoices does with the outcome of an order's payment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Till;
+
+#[async_trait::async_trait]
+impl Outcomes for Till {
+    async fn settled(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<Settled, BoxError> {
+        let (account, order) = orders::of_reference(&payment.reference).ok_or("not an order")?;
+        Ok(match orders::paid(tx, at, call, account, order, payment).await? {
+            orders::PaidOrder::Issued(..) | orders::PaidOrder::Deferred(_) | orders::PaidOrder::Already(_) => {
+                Settled::Accepted
+            }
+            orders::PaidOrder::NotPayable => Settled::Unwanted,
+        })
+    }
+
+    async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError> {
+        let (account, order) = orders::of_reference(&payment.reference).ok_or("not an order")?;
+        orders::payment_failed(tx, at, call, account, order, payment).await?;
+        Ok(())
+    }
+
+    async fn method_valid(
+        &self,
+        _: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        _: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn method_refused(
+        &self,
+        _: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        _: PaymentMethodId,
+    ) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Projects as the tests want them, and what was told of them.
+#[derive(Debug, Default)]
+pub(crate) struct Projects {
+    views: Mutex<HashMap<ProjectId, (AccountId, GateView)>>,
+    told: Mutex<Vec<String>>,
+}
+
+impl Projects {
+    pub(crate) fn set(&self, account: AccountId, project: ProjectId, view: GateView) {
+        held(&self.views).insert(project, (account, view));
+    }
+
+    /// `funded` and `unfunded`, in order.
+    pub(crate) fn told(&self) -> Vec<String> {
+        held(&self.told).clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl ProjectGate for Projects {
+    async fn project(
+        &self,
+        _: Reader<'_>,
+        account: AccountId,
+        project: ProjectId,
+    ) -> Result<Option<GateView>, PortError> {
+        let found = held(&self.views).get(&project).copied();
+        Ok(found.filter(|(owner, _)| *owner == account).map(|(_, view)| view))
+    }
+
+    async fn is_funded(&self, _: Reader<'_>, _: AccountId) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
+    async fn funded(
+        &self,
+        _: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        project: Option<ProjectId>,
+    ) -> Result<(), PortError> {
+        held(&self.told).push(if project.is_some() { "funded".to_owned() } else { "all funded".to_owned() });
+        Ok(())
+    }
+
+    async fn unfunded(
+        &self,
+        _: &Tx,
+        _: Instant,
+        _: &Call,
+        _: AccountId,
+        _: ProjectId,
+    ) -> Result<(), PortError> {
+        held(&self.told).push("unfunded".to_owned());
+        Ok(())
+    }
+}
+
+/// The settlement instant from which on every account has an unissued invoice, if there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Unissued(Mutex<Option<Instant>>);
+
+impl Unissued {
+    pub(crate) fn since(&self, settlement: Option<Instant>) {
+        *held(&self.0) = settlement;
+    }
+}
+
+#[async_trait::async_trait]
+impl SettlementHorizon for Unissued {
+    async fn unissued_since(
+        &self,
+        _: &Tx,
+        _: Instant,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Instant>, PortError> {
+        let since = *held(&self.0);
+        Ok(since.map(|since| accounts.iter().map(|account| (*account, since)).collect()).unwrap_or_default())
+    }
+}

@@ -1,0 +1,234 @@
+//! Voucher codes (R6.5, R6.6, R6.12).
+
+use florin_api::credit::v1::{
+    Campaign, CheckVoucherRequest, GenerateCodesRequest, GetCampaignRequest,
+    campaign::{Audience, CodeStyle},
+    campaign_service_server::CampaignService,
+    voucher_service_server::VoucherService,
+};
+use florin_api::error::v1::ErrorReason;
+use florin_credit::GateView;
+use florin_platform::wire;
+use florin_testbed::on_both_backends;
+use futures::future::join_all;
+use tonic::Response;
+
+use crate::world::{FIRST, PENDING, World, euros, reason};
+
+impl World {
+    async fn code(&self, change: impl FnOnce(&mut Campaign)) -> String {
+        let campaign = self.campaign(change).await.expect("a campaign");
+        self.codes(&campaign, 1).await.expect("codes").remove(0)
+    }
+
+    async fn reload(&self, campaign: &Campaign) -> Campaign {
+        let request = GetCampaignRequest { name: campaign.name.clone() };
+        self.campaign_rpc().get_campaign(self.request(request)).await.expect("a campaign").into_inner()
+    }
+
+    async fn granted(&self) -> i64 {
+        self.count("SELECT CAST(COALESCE(SUM(granted), 0) AS bigint) FROM campaign_offer", []).await
+    }
+}
+
+on_both_backends! {
+    async fn a_code_gives_a_lot_once_whatever_its_case_and_dashes(database: TestDatabase) {
+        let world = World::new(&database).await;
+        world.projects.set(world.account, world.project, PENDING);
+        let code = world.code(|_| {}).await;
+        let credit = world.redeem(&code.to_lowercase().replace('-', "")).await.expect("a lot");
+        assert_eq!(credit.initial_amount, Some(euros(10)));
+        assert_eq!(credit.description, "Summer");
+        assert_eq!(credit.masked_code, format!("****-****-****-{}", &code[15..]));
+        let expires = wire::instant(&credit.expire_time.expect("expires")).expect("an instant");
+        let issued = wire::instant(&credit.issue_time.expect("issued")).expect("an instant");
+        assert_eq!(expires, issued.plus_days(90));
+        assert_eq!(world.projects.told(), ["funded"], "a pending project is funded by it");
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_ALREADY_USED");
+        assert_eq!(world.credits(world.account).await.len(), 1);
+        assert_eq!(world.granted().await, 1000);
+        world.check_ledger().await;
+    }
+
+    /// R6.6: every refusal has its own reason, and none of them writes anything.
+    async fn every_refusal_has_its_own_reason(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let later = wire::timestamp(world.now().await.plus_days(1));
+        let other = wire::account_name(world.new_account("CORPORATION").await);
+        assert_eq!(reason(world.redeem("7KQ2-M9XD-40RT-VB6P").await), "VOUCHER_UNKNOWN");
+        let code = world.code(|campaign| campaign.redeem_start_time = Some(later)).await;
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_NOT_YET_VALID");
+        let code = world.code(|campaign| campaign.countries = vec!["BE".into()]).await;
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_COUNTRY");
+        let reserved = |campaign: &mut Campaign| {
+            campaign.audience = Audience::Account.into();
+            campaign.account = other;
+        };
+        assert_eq!(reason(world.redeem(&world.code(reserved).await).await), "VOUCHER_RESERVED");
+        let code = world.code(|campaign| campaign.payment_method_required = true).await;
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_NEEDS_PAYMENT_METHOD");
+        let dollars = |campaign: &mut Campaign| {
+            for money in campaign.amounts.iter_mut().chain(&mut campaign.budgets) {
+                money.currency_code = "USD".into();
+            }
+        };
+        assert_eq!(reason(world.redeem(&world.code(dollars).await).await), "VOUCHER_WRONG_CURRENCY");
+        let code = world.code(|campaign| campaign.audience = Audience::FirstProject.into()).await;
+        world.projects.set(world.account, world.project, GateView { first: false, ..FIRST });
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_FIRST_PROJECT_ONLY");
+        let short = |campaign: &mut Campaign| campaign.redeem_end_time = Some(later);
+        let code = world.code(short).await;
+        world.pass_days(2).await;
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_EXPIRED");
+        assert_eq!(world.count("SELECT COUNT(*) FROM credit_lot", []).await, 0);
+        assert_eq!(world.granted().await, 0);
+    }
+
+    async fn limits_groups_and_new_customers(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let in_group = |campaign: &mut Campaign| campaign.exclusion_group = "welcome".into();
+        let campaign = world.campaign(in_group).await.expect("a campaign");
+        let codes = world.codes(&campaign, 2).await.expect("codes");
+        world.redeem(&codes[0]).await.expect("a lot");
+        assert_eq!(reason(world.redeem(&codes[1]).await), "VOUCHER_ACCOUNT_LIMIT_REACHED");
+        assert_eq!(reason(world.redeem(&world.code(in_group).await).await), "VOUCHER_INCOMPATIBLE");
+        let new_only = |campaign: &mut Campaign| campaign.audience = Audience::NewCustomers.into();
+        world.redeem(&world.code(new_only).await).await.expect("it has paid nothing yet");
+        let order = world.order(30).await.expect("an order");
+        world.pay(&order, "card").await.expect("paid");
+        assert_eq!(reason(world.redeem(&world.code(new_only).await).await), "VOUCHER_NEW_CUSTOMERS_ONLY");
+        let limited = |campaign: &mut Campaign| campaign.use_limit = Some(1);
+        let campaign = world.campaign(limited).await.expect("a campaign");
+        let codes = world.codes(&campaign, 2).await.expect("codes");
+        let other = world.new_account("CORPORATION").await;
+        let project = world.new_project(other, FIRST).await;
+        world.redeem_in(other, project, &codes[0]).await.expect("a lot");
+        assert_eq!(reason(world.redeem(&codes[1]).await), "VOUCHER_USE_LIMIT_REACHED");
+        world.check_ledger().await;
+    }
+
+    /// R6.6: too many wrong tries lock voucher entry for that account for one hour.
+    async fn five_wrong_tries_lock_entry_for_an_hour_for_that_account_alone(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let code = world.code(|_| {}).await;
+        for _ in 0..4 {
+            assert_eq!(reason(world.redeem("nonsense").await), "VOUCHER_UNKNOWN");
+        }
+        let request = CheckVoucherRequest {
+            parent: wire::account_name(world.account),
+            code: "more nonsense".into(),
+            project: String::new(),
+        };
+        let checked = world.voucher_rpc().check_voucher(world.request(request)).await.expect("an answer").into_inner();
+        assert_eq!((checked.redeemable, checked.refusal_reason()), (false, ErrorReason::VoucherUnknown));
+        assert_eq!(reason(world.redeem(&code).await), "VOUCHER_ENTRY_LOCKED");
+        let other = world.new_account("CORPORATION").await;
+        let project = world.new_project(other, FIRST).await;
+        world.redeem_in(other, project, &code).await.expect("another account is not locked");
+        let code = world.code(|_| {}).await;
+        world.pass_days(1).await;
+        world.redeem(&code).await.expect("the hour is over");
+    }
+
+    async fn a_check_tells_what_a_code_gives_and_takes_nothing(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let code = world.code(|campaign| campaign.audience = Audience::FirstProject.into()).await;
+        let request = CheckVoucherRequest {
+            parent: wire::account_name(world.account),
+            code: code.clone(),
+            project: String::new(),
+        };
+        let checked = world.voucher_rpc().check_voucher(world.request(request)).await.expect("an answer").into_inner();
+        assert_eq!((checked.redeemable, checked.amount), (true, Some(euros(10))));
+        world.redeem(&code).await.expect("nothing was taken");
+    }
+
+    /// R6.6: concurrent redemption of the last use gives exactly one lot.
+    async fn twenty_clients_at_the_last_use_get_one_lot(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let single = world.code(|_| {}).await;
+        let last_of_shared = |campaign: &mut Campaign| {
+            campaign.code_style = CodeStyle::Shared.into();
+            campaign.use_limit = Some(1);
+        };
+        let shared = world.code(last_of_shared).await;
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let account = world.new_account("CORPORATION").await;
+            clients.push((account, world.new_project(account, FIRST).await));
+        }
+        for (code, late) in [(&single, "VOUCHER_ALREADY_USED"), (&shared, "VOUCHER_USE_LIMIT_REACHED")] {
+            let tries = clients.iter().map(|(account, project)| world.redeem_in(*account, *project, code));
+            let (won, lost): (Vec<_>, Vec<_>) = join_all(tries).await.into_iter().partition(Result::is_ok);
+            assert_eq!((won.len(), lost.len()), (1, 19));
+            for refused in lost {
+                assert_eq!(reason(refused), late);
+            }
+        }
+        assert_eq!(world.count("SELECT COUNT(*) FROM credit_lot", []).await, 2);
+        assert_eq!(world.count("SELECT COUNT(*) FROM voucher_redemption", []).await, 2);
+        assert_eq!(world.granted().await, 2000);
+        world.check_ledger().await;
+    }
+
+    /// R6.12: what codes may still grant and what they granted never exceeds the budget.
+    async fn a_budget_is_never_exceeded_by_codes_or_by_concurrent_redemptions(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let small = |campaign: &mut Campaign| campaign.budgets = vec![euros(30)];
+        let campaign = world.campaign(small).await.expect("a campaign");
+        assert_eq!(reason(world.codes(&campaign, 4).await), "CAMPAIGN_BUDGET_EXCEEDED");
+        assert_eq!(world.reload(&campaign).await.code_count, 0);
+        assert_eq!(world.codes(&campaign, 3).await.expect("codes").len(), 3);
+        assert_eq!(reason(world.codes(&campaign, 1).await), "CAMPAIGN_BUDGET_EXCEEDED");
+
+        let shared = |campaign: &mut Campaign| {
+            campaign.budgets = vec![euros(30)];
+            campaign.code_style = CodeStyle::Shared.into();
+        };
+        let campaign = world.campaign(shared).await.expect("a campaign");
+        let code = world.codes(&campaign, 1).await.expect("one code").remove(0);
+        assert_eq!(reason(world.codes(&campaign, 1).await), "CAMPAIGN_CODE_EXISTS");
+        let mut clients = Vec::new();
+        for _ in 0..10 {
+            let account = world.new_account("CORPORATION").await;
+            clients.push((account, world.new_project(account, FIRST).await));
+        }
+        let tries = clients.iter().map(|(account, project)| world.redeem_in(*account, *project, &code));
+        let won = join_all(tries).await.into_iter().filter(Result::is_ok).count();
+        assert_eq!(won, 3);
+        assert_eq!(world.reload(&campaign).await.use_count, 3);
+        assert_eq!(world.granted().await, 3000);
+        world.check_ledger().await;
+    }
+
+    async fn codes_are_all_different_stored_hashed_and_streamed_again_to_the_same_request(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let rich = |campaign: &mut Campaign| campaign.budgets = vec![euros(100_000)];
+        let campaign = world.campaign(rich).await.expect("a campaign");
+        let request = GenerateCodesRequest { name: campaign.name.clone(), count: 7000, request_id: "batch".into() };
+        let codes = world.generate(request.clone()).await.expect("codes");
+        assert_eq!(codes.iter().collect::<std::collections::HashSet<_>>().len(), 7000);
+        assert_eq!(world.generate(request).await.expect("the same codes"), codes);
+        assert_eq!(world.reload(&campaign).await.code_count, 7000);
+        let stored = world.count("SELECT COUNT(*) FROM voucher_code WHERE length(digest) = 32", []).await;
+        assert_eq!(stored, 7000);
+        assert_eq!(reason(world.codes(&campaign, 0).await), "INVALID_ARGUMENT_VIOLATIONS");
+        assert_eq!(reason(world.codes(&campaign, 100_001).await), "INVALID_ARGUMENT_VIOLATIONS");
+        world.redeem(&codes[6999]).await.expect("every code is in force");
+    }
+
+    async fn a_campaign_that_could_miss_every_settlement_needs_an_explicit_override(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let short = |campaign: &mut Campaign| {
+            campaign.lot_lifetime = Some(florin_api::credit::v1::campaign::LotLifetime::LotLifetimeDays(20));
+        };
+        assert_eq!(reason(world.campaign(short).await), "CAMPAIGN_MISSES_SETTLEMENT");
+        let wrong = |campaign: &mut Campaign| {
+            campaign.display_name.clear();
+            campaign.budgets.clear();
+        };
+        assert_eq!(reason(world.campaign(wrong).await), "INVALID_ARGUMENT_VIOLATIONS");
+        let listed = world.campaign_rpc().list_campaigns(world.request(Default::default())).await;
+        assert!(listed.map(Response::into_inner).expect("a list").campaigns.is_empty());
+    }
+}

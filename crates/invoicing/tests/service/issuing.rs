@@ -1,0 +1,238 @@
+//! Issuing, estimating and explaining, on the real store.
+
+use crate::world::{Mood, World, cents};
+use florin_api::{
+    credit::v1::FundingKind,
+    invoicing::v1::{self as wire, invoice::State},
+};
+use florin_credit::GrantKind;
+use florin_platform::db::Reader;
+use florin_project::DebtStanding;
+use florin_testbed::on_both_backends;
+use sea_orm::ConnectionTrait;
+
+const SETTLEMENT: &str = "2027-04-01T06:00:00Z";
+
+/// Usage of 23.63: an instance for 200 hours (22.20), 250 GiB for 103 hours (1.43).
+async fn use_23_63(world: &World, project: &str) {
+    world.move_to("2027-03-04T09:40:00Z").await;
+    let instance = world.add(project, "instance", 1).await;
+    world.move_to("2027-03-10T00:10:00Z").await;
+    let volume = world.add(project, "volume", 250).await;
+    world.move_to("2027-03-12T16:30:00Z").await;
+    world.remove(&instance).await;
+    world.move_to("2027-03-14T06:10:00Z").await;
+    world.remove(&volume).await;
+}
+
+/// The account of the story: a card, LaunchPad 3.00, loyalty 1.00, a project with a voucher of 10.00 and
+/// cloud credit of 5.00.
+async fn story(world: &World) -> (florin_platform::id::AccountId, String) {
+    let account = world.account("ada").await;
+    let card = world.card(account).await;
+    let project = world.project(account, Some(&card)).await;
+    world.grant(account, GrantKind::LaunchPad, 300).await;
+    world.grant(account, GrantKind::Loyalty, 100).await;
+    world.voucher(&project, 10).await;
+    world.buy(account, &project, 5, &card).await.expect("bought");
+    (account, project)
+}
+
+/// What an estimate does not have.
+fn as_estimated(invoice: &wire::Invoice) -> wire::Invoice {
+    wire::Invoice {
+        name: String::new(),
+        number: String::new(),
+        state: 0,
+        amount_paid_incl_tax: None,
+        issue_time: None,
+        pay_time: None,
+        payment: String::new(),
+        ..invoice.clone()
+    }
+}
+
+on_both_backends! {
+    /// R7.1, R7.4, R8.5, R7.8: 23.63 = 10.00 + 5.00 + 3.00 + 1.00 + 4.63, taxed 0.93, paid 5.56.
+    async fn the_story_is_billed_in_debit_order_to_the_cent(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        let estimated = world.estimate(&project).await;
+        world.bill().await;
+
+        let invoices = world.monthly(account).await;
+        let [invoice] = invoices.as_slice() else { panic!("one monthly invoice, not {}", invoices.len()) };
+        assert_eq!(estimated, as_estimated(invoice));
+        assert_eq!(invoice.number, "FR-2027-000001");
+        assert_eq!(invoice.state(), State::Paid);
+        let debits = invoice.debits.iter().map(|debit| (debit.kind(), cents(debit.amount.as_ref())));
+        assert_eq!(
+            debits.collect::<Vec<_>>(),
+            [
+                (FundingKind::Voucher, 1000),
+                (FundingKind::CloudCredit, 500),
+                (FundingKind::Launchpad, 300),
+                (FundingKind::Loyalty, 100),
+                (FundingKind::PaymentMethod, 463),
+            ]
+        );
+        assert_eq!(cents(invoice.net_total.as_ref()), 2363);
+        assert_eq!(cents(invoice.tax_total.as_ref()), 93);
+        assert_eq!(cents(invoice.amount_incl_tax.as_ref()), 556);
+        assert_eq!(cents(invoice.amount_paid_incl_tax.as_ref()), 556);
+        let settlement = florin_platform::wire::timestamp(crate::world::at(SETTLEMENT));
+        assert_eq!(invoice.settlement_time, Some(settlement));
+    }
+
+    /// R7.8: the explanation adds up, and the stored record alone proves it.
+    async fn a_settlement_is_explained_and_proven_from_its_record(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        for invoice in world.invoices(account).await {
+            let explained = world.explain(&invoice.name).await;
+            let taken: i64 = explained.considered_lots.iter().map(|lot| cents(lot.taken.as_ref())).sum();
+            assert_eq!(cents(explained.due.as_ref()), taken + cents(explained.remainder.as_ref()));
+            for lot in &explained.considered_lots {
+                let allocated: i64 = lot.allocations.iter().map(|part| cents(part.amount.as_ref())).sum();
+                assert_eq!(allocated, cents(lot.taken.as_ref()));
+            }
+            let name = florin_platform::wire::parse_child("invoices", &invoice.name).expect("a name");
+            florin_invoicing::prove_settlement(world.platform.db.reader(), name.0, name.1).await.expect("proven");
+        }
+    }
+
+    /// R6.3, R6.2: a paid order has its purchase invoice, in a series of its own, and no lot paid for it.
+    async fn a_paid_order_has_its_invoice(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, _) = story(&world).await;
+        let invoices = world.invoices(account).await;
+        let [invoice] = invoices.as_slice() else { panic!("one invoice, not {}", invoices.len()) };
+        assert_eq!(invoice.number, "FR-P-2027-000001");
+        assert_eq!(invoice.state(), State::Paid);
+        assert_eq!(cents(invoice.net_total.as_ref()), 500);
+        assert_eq!(cents(invoice.credit_applied.as_ref()), 0);
+        assert_eq!(cents(invoice.amount_incl_tax.as_ref()), 600);
+        assert!(world.explain(&invoice.name).await.considered_lots.is_empty());
+    }
+
+    /// R6.7: 1 % of the 4.63 paid in money, rounded down, is earned by the invoice; bought credit earns none.
+    async fn an_invoice_paid_in_money_earns_loyalty_once(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let lots = florin_credit::lots::of_accounts(world.platform.db.reader(), &[account]).await.expect("lots");
+        let left = lots.iter().map(|(_, lot)| (lot.kind().as_str(), lot.remaining().minor())).collect::<Vec<_>>();
+        assert_eq!(left, [("LOYALTY", 4)]);
+    }
+
+    /// R9.1, R9.3: a declined payment leaves the invoice OVERDUE and the account in debt.
+    async fn a_declined_payment_is_a_debt(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.till.set(Mood::Declines);
+        world.bill().await;
+        assert_eq!(world.monthly(account).await[0].state(), State::Overdue);
+        assert!(has_debt(&world, account).await);
+    }
+
+    /// R9.1: so does an account without any method.
+    async fn no_method_is_a_debt(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = world.account("ada").await;
+        world.grant(account, GrantKind::LaunchPad, 300).await;
+        let project = world.project(account, None).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        assert!(!has_debt(&world, account).await);
+        world.bill().await;
+        let invoice = world.monthly(account).await.remove(0);
+        assert_eq!(invoice.state(), State::Overdue);
+        assert_eq!(cents(invoice.net_after_credit.as_ref()), 2063);
+        assert!(has_debt(&world, account).await);
+    }
+
+    /// R8.1, R8.2: covered in full, an invoice is PAID at once; a project that used nothing gets none.
+    async fn what_credit_covers_is_paid_at_once(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = world.account("ada").await;
+        world.grant(account, GrantKind::LaunchPad, 10_000).await;
+        let project = world.project(account, None).await;
+        world.project(account, None).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let invoices = world.invoices(account).await;
+        assert_eq!(invoices.len(), 1);
+        assert_eq!(invoices[0].state(), State::Paid);
+        assert_eq!(cents(invoices[0].amount_incl_tax.as_ref()), 0);
+        assert_eq!(world.till.charges(), 0);
+    }
+
+    /// R7.7, R8.5: two projects share a lot in the order they were created, in estimates as in invoices.
+    async fn a_shared_lot_is_spent_once(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = world.account("ada").await;
+        world.grant(account, GrantKind::LaunchPad, 3000).await;
+        let first = world.project(account, None).await;
+        world.move_to("2027-03-02T00:00:00Z").await;
+        let second = world.project(account, None).await;
+        world.move_to("2027-03-03T00:00:00Z").await;
+        let resources = [world.add(&first, "instance", 1).await, world.add(&second, "instance", 1).await];
+        world.move_to("2027-03-11T07:59:00Z").await;
+        for resource in &resources {
+            world.remove(resource).await;
+        }
+        let applied = |invoice: &wire::Invoice| cents(invoice.credit_applied.as_ref());
+        let estimates = [applied(&world.estimate(&first).await), applied(&world.estimate(&second).await)];
+        assert_eq!(estimates, [2220, 780]);
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let invoices = world.monthly(account).await;
+        assert_eq!(invoices.iter().map(applied).collect::<Vec<_>>(), estimates);
+    }
+
+    /// R8.2: the database itself refuses to change or forget what was issued.
+    async fn issued_rows_refuse_update_and_delete(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (_, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let connection = db.connect().await;
+        let frozen = [
+            ("invoice", "amount_incl_tax = amount_incl_tax + 1"),
+            ("invoice_line", "net = net + 1"),
+            ("invoice_debit", "amount = amount + 1"),
+            ("invoice_tax", "tax = tax + 1"),
+            ("settlement_lot", "skip_reason = 'EMPTY', taken = 0, remaining_after = remaining_before"),
+            ("settlement_debit", "amount = amount + 1"),
+            ("invoice_number", "number = number + 1"),
+        ];
+        for (table, change) in frozen {
+            let count = format!("SELECT COUNT(*) FROM {table}");
+            let rows = connection.query_one_raw(sea_orm::Statement::from_string(
+                connection.get_database_backend(),
+                count,
+            ));
+            let rows: i64 = rows.await.expect("a count").expect("a row").try_get_by_index(0).expect("a number");
+            assert!(rows > 0, "{table} is empty: nothing is shown");
+            for attempt in [format!("UPDATE {table} SET {change}"), format!("DELETE FROM {table}")] {
+                assert!(connection.execute_unprepared(&attempt).await.is_err(), "{attempt} was let through");
+            }
+        }
+    }
+}
+
+async fn has_debt(world: &World, account: florin_platform::id::AccountId) -> bool {
+    let debts = florin_invoicing::Debts;
+    debts.has_debt(Reader::Committed(&world.platform.db), account).await.expect("an answer")
+}

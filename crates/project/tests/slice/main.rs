@@ -1,0 +1,8 @@
+//! The project slice on both backends: the real store, the real slices below; only debts are pretended.
+
+mod catalogue;
+mod funding;
+mod history;
+mod projects;
+mod setting;
+mod usage;

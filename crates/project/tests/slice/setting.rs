@@ -1,0 +1,245 @@
+//! What every test begins with: a sandbox with issuers, a catalogue, and an account that may create projects.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use florin_account::{AccountRpc, seed::Seed};
+use florin_api::{
+    account::v1::{
+        Account, Address, CreateAccountRequest, LegalForm, account_service_server::AccountService,
+    },
+    project::v1::{
+        CreateProjectRequest, InitialCredit, Project, create_project_request::Funding,
+        project_service_server::ProjectService,
+    },
+};
+use florin_credit::PaymentLinks;
+use florin_platform::{
+    Platform,
+    call::{Call, Principal, Role},
+    clock::Clock,
+    db::{Db, Reader, sql},
+    id::{AccountId, Id},
+    secret::ServerKey,
+};
+use florin_project::{CatalogRpc, DebtStanding, PortError, ProjectId, ProjectRpc, ResourceRpc, UsageRpc};
+use florin_settlement::Instant;
+use florin_testbed::TestDatabase;
+use sea_orm::{ConnectionTrait, DbErr, Value};
+use tonic::{Request, Status};
+
+pub(crate) const ISSUERS: &str = include_str!("../../../server/seed/issuers.yaml");
+pub(crate) const CATALOGUE: &str = include_str!("../../../server/seed/catalogue.yaml");
+
+/// Says who owes, as told.
+#[derive(Debug, Default)]
+pub(crate) struct Debts(AtomicBool);
+
+#[async_trait::async_trait]
+impl DebtStanding for Debts {
+    async fn has_debt(&self, _: Reader<'_>, _: AccountId) -> Result<bool, PortError> {
+        Ok(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A sandbox.
+pub(crate) struct House {
+    pub(crate) platform: Platform,
+    debts: Arc<Debts>,
+    _database: TestDatabase,
+}
+
+pub(crate) fn at(text: &str) -> Instant {
+    Instant::parse(text).expect("an instant")
+}
+
+impl House {
+    /// A sandbox that begins on 2027-03-01 at 08:00.
+    pub(crate) async fn open(database: TestDatabase) -> Self {
+        let db = Db::connect(database.url()).await.expect("the database opens");
+        let key = ServerKey::try_new(vec![7; 32]).expect("long enough");
+        let platform = Platform { db, clock: Clock::Sandbox, key };
+        let seed = &Seed::parse(ISSUERS).expect("a sound file");
+        platform
+            .db
+            .write(|tx| async move {
+                Clock::start_sandbox_at(&tx, at("2027-03-01T08:00:00Z")).await?;
+                seed.load(&tx).await?;
+                let imported =
+                    florin_project::catalogue::import(&tx, at("2027-03-01T08:00:00Z"), CATALOGUE).await;
+                imported.map(|_| ()).map_err(|error| DbErr::Custom(format!("{error:?}")))
+            })
+            .await
+            .expect("the seeds load");
+        Self { platform, debts: Arc::default(), _database: database }
+    }
+
+    pub(crate) fn projects(&self) -> ProjectRpc {
+        let links = PaymentLinks::new(&self.platform.key, "https://pay.example.com");
+        ProjectRpc::new(self.platform.clone(), self.debts.clone(), links)
+    }
+
+    pub(crate) fn resources(&self) -> ResourceRpc {
+        ResourceRpc::new(self.platform.clone())
+    }
+
+    pub(crate) fn catalog(&self) -> CatalogRpc {
+        CatalogRpc::new(self.platform.clone())
+    }
+
+    pub(crate) fn usage(&self) -> UsageRpc {
+        UsageRpc::new(self.platform.clone())
+    }
+
+    pub(crate) fn owes(&self, owes: bool) {
+        self.debts.0.store(owes, Ordering::SeqCst);
+    }
+
+    /// Moves the clock to `text`.
+    pub(crate) async fn now_is(&self, text: &str) {
+        let clock = self.platform.clock;
+        let moved = self.platform.db.write(|tx| async move { clock.move_to(&tx, at(text)).await }).await;
+        assert_eq!(moved.expect("the clock moves"), florin_platform::clock::Moved::Done);
+    }
+
+    /// Changes rows behind the slices' backs.
+    pub(crate) async fn execute(
+        &self,
+        text: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<u64, DbErr> {
+        let connection = self.platform.db.migrator();
+        connection.execute_raw(sql(connection, text, values)).await.map(|done| done.rows_affected())
+    }
+
+    /// How many rows `table` has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let connection = self.platform.db.reader();
+        let text = format!("SELECT CAST(COUNT(*) AS bigint) FROM {table}");
+        let row =
+            connection.query_one_raw(sql(connection, &text, [])).await.expect("counted").expect("a row");
+        row.try_get_by_index(0).expect("a number")
+    }
+
+    /// An ACTIVE account in `country` that has accepted the terms.
+    pub(crate) async fn account(&self, country: &str, email: &str) -> AccountId {
+        let account = Account {
+            email: email.to_owned(),
+            country: country.to_owned(),
+            legal_form: LegalForm::Individual.into(),
+            given_name: "Ada".to_owned(),
+            family_name: "Lovelace".to_owned(),
+            address: Some(Address {
+                street: "1 rue de la Paix".to_owned(),
+                postal_code: "75002".to_owned(),
+                city: "Paris".to_owned(),
+                region: String::new(),
+            }),
+            language: "en".to_owned(),
+            ..Account::default()
+        };
+        let request = CreateAccountRequest {
+            account: Some(account),
+            password: "correct horse battery".to_owned(),
+            ..CreateAccountRequest::default()
+        };
+        let created = AccountRpc::new(self.platform.clone()).create_account(Request::new(request)).await;
+        let name = created.expect("an account").into_inner().name;
+        let id = florin_platform::wire::parse_account(&name).expect("a name");
+        self.execute("UPDATE account SET state = 'ACTIVE' WHERE account_id = $1", [id.into()])
+            .await
+            .expect("active");
+        let accept = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
+                      SELECT a.account_id, d.issuer, d.version, 'test', a.created_at FROM account a \
+                      JOIN terms_document d ON d.issuer = a.issuer WHERE a.account_id = $1";
+        self.execute(accept, [id.into()]).await.expect("accepted");
+        id
+    }
+
+    /// An account with one ACTIVE project.
+    pub(crate) async fn funded(&self, email: &str) -> (AccountId, Project) {
+        let account = self.account("FR", email).await;
+        let project = self.create(account, "First", initial_credit()).await.expect("a project");
+        let id = project_id(&project);
+        self.activate(account, id).await;
+        (account, project)
+    }
+
+    /// Tells the slice that a project's funding succeeded.
+    pub(crate) async fn activate(&self, account: AccountId, project: ProjectId) {
+        let platform = &self.platform;
+        let call = &Call::by_job("test");
+        platform
+            .db
+            .write(|tx| async move {
+                florin_account::lock(&tx, &[account]).await?;
+                let now = platform.clock.now(&tx).await?;
+                florin_project::activate(&tx, now, call, account, project).await
+            })
+            .await
+            .expect("activated");
+    }
+
+    pub(crate) async fn create(
+        &self,
+        account: AccountId,
+        name: &str,
+        funding: Option<Funding>,
+    ) -> Result<Project, Status> {
+        let request = new_project(account, name, funding);
+        Ok(self.projects().create_project(by(account, request)).await?.into_inner())
+    }
+}
+
+pub(crate) fn new_project(account: AccountId, name: &str, funding: Option<Funding>) -> CreateProjectRequest {
+    CreateProjectRequest {
+        parent: florin_platform::wire::account_name(account),
+        project: Some(Project { display_name: name.to_owned(), ..Project::default() }),
+        funding,
+        ..CreateProjectRequest::default()
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "a funding is optional in requests")]
+pub(crate) fn initial_credit() -> Option<Funding> {
+    Some(Funding::InitialCredit(InitialCredit { amount: None }))
+}
+
+pub(crate) fn project_id(project: &Project) -> ProjectId {
+    let (_, id) = florin_platform::wire::parse_child::<florin_credit::ProjectKind>("projects", &project.name)
+        .expect("a project's name");
+    id
+}
+
+/// A request of a customer's session.
+pub(crate) fn by<T>(account: AccountId, message: T) -> Request<T> {
+    called(Principal::Customer { account, session: Id::from_uuid(uuid::Uuid::nil()) }, message)
+}
+
+/// A request of an internal service.
+pub(crate) fn by_service<T>(message: T) -> Request<T> {
+    called(Principal::Service { name: "control".to_owned(), roles: Role::ALL.to_vec() }, message)
+}
+
+fn called<T>(principal: Principal, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let method = std::any::type_name::<T>().to_owned();
+    request.extensions_mut().insert(Call { principal, method, trace: "test".to_owned() });
+    request
+}
+
+/// The reason of a refusal, as machines read it.
+pub(crate) fn reason(status: &Status) -> String {
+    use tonic_types::StatusExt;
+    status.get_error_details().error_info().expect("every refusal has one").reason.clone()
+}
+
+/// The types of every precondition a refusal names.
+pub(crate) fn unmet(status: &Status) -> Vec<String> {
+    use tonic_types::StatusExt;
+    let details = status.get_error_details();
+    let failure = details.precondition_failure().expect("conditions");
+    failure.violations.iter().map(|violation| violation.r#type.clone()).collect()
+}

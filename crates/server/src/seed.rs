@@ -1,0 +1,28 @@
+//! The reference data a sandbox starts with: issuers, offered payment methods, catalogue.
+//!
+//! Loading is idempotent: what is there already is left as it is.
+
+use florin_platform::Platform;
+
+use crate::cli::CliError;
+
+const ISSUERS: &str = include_str!("../seed/issuers.yaml");
+const PAYMENTS: &str = include_str!("../seed/payments.yaml");
+const CATALOGUE: &str = include_str!("../seed/catalogue.yaml");
+
+/// Loads whatever is not there yet, in one transaction.
+pub async fn load(platform: &Platform) -> Result<(), CliError> {
+    let issuers = &florin_account::seed::Seed::parse(ISSUERS)?;
+    let offers = &florin_payment::seed::Seed::parse(PAYMENTS)?;
+    platform
+        .db
+        .write(|tx| async move {
+            let now = platform.clock.now(&tx).await?;
+            issuers.load(&tx).await?;
+            offers.load(&tx).await?;
+            florin_project::catalogue::import(&tx, now, CATALOGUE).await?;
+            Ok::<_, florin_project::Error>(())
+        })
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! How the slices are put together: ports, services, jobs. The only place that knows them all.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use florin_account::{AccountRpc, AuthRpc, IssuerRpc, register_service_token};
+use florin_api::{
+    account::v1::{
+        account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
+        issuer_service_server::IssuerServiceServer,
+    },
+    credit::v1::{
+        campaign_service_server::CampaignServiceServer,
+        credit_order_service_server::CreditOrderServiceServer, credit_service_server::CreditServiceServer,
+        grant_service_server::GrantServiceServer, voucher_service_server::VoucherServiceServer,
+    },
+    invoicing::v1::{
+        billing_run_service_server::BillingRunServiceServer, invoice_service_server::InvoiceServiceServer,
+    },
+    operation::v1::notice_service_server::NoticeServiceServer,
+    payment::v1::{
+        payment_method_service_server::PaymentMethodServiceServer,
+        payment_service_server::PaymentServiceServer,
+    },
+    project::v1::{
+        catalog_service_server::CatalogServiceServer, project_service_server::ProjectServiceServer,
+        resource_service_server::ResourceServiceServer, usage_service_server::UsageServiceServer,
+    },
+    sandbox::v1::{
+        clock_service_server::ClockServiceServer, payment_outcome_service_server::PaymentOutcomeServiceServer,
+    },
+};
+use florin_credit::{
+    CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, PaymentLinks, ProjectGate, SettlementHorizon,
+    VoucherRpc,
+};
+use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Horizon, InvoiceRpc, MoneyOutcomes};
+use florin_operation::{ClockRpc, NoticeRpc, Schedule};
+use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
+use florin_platform::{Platform, call::Role, clock::Clock, db::Db, job::Job};
+use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageRpc};
+use sea_orm::DbErr;
+use tonic::{
+    server::NamedService,
+    service::{Routes, RoutesBuilder},
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{cli::CliError, config::Config, migrate, provider::sandbox::SandboxProvider, seed};
+
+/// The service whose token a sandbox prints.
+const SANDBOX_SERVICE: &str = "sandbox";
+
+/// A server, put together.
+pub(crate) struct Wired {
+    pub(crate) platform: Platform,
+    pub(crate) routes: Routes,
+    pub(crate) health: HealthReporter,
+    pub(crate) schedule: Schedule,
+    pub(crate) sandbox_token: String,
+}
+
+/// Puts a server together that listens on `address`.
+pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, CliError> {
+    migrate::migrate(&config.database_url).await?;
+    let platform = Platform {
+        db: Db::connect(&config.database_url).await?,
+        clock: config.clock(),
+        key: config.server_key.clone(),
+    };
+    let sandbox_token = open_sandbox(&platform, config).await?;
+    let public_url =
+        if config.public_url.is_empty() { format!("http://{address}") } else { config.public_url.clone() };
+
+    let provider = Arc::new(SandboxProvider::new(platform.clone(), &public_url));
+    let outcomes = Arc::new(MoneyOutcomes);
+    let payments = Payments::new(platform.clone(), provider.clone(), outcomes.clone());
+    let methods = Methods::new(platform.clone(), provider.clone(), outcomes);
+    let runs = BillingRuns::new(platform.clone(), payments.clone()).with_batch(config.billing_batch);
+    let links = PaymentLinks::new(&platform.key, &public_url);
+    let gate = Arc::new(Gate);
+
+    // At one and the same instant they run in this order: money first, then what waits for it, then what
+    // lapses.
+    let mut jobs: Vec<Arc<dyn Job>> =
+        vec![Arc::new(florin_payment::jobs::Reconcile::new(payments.clone(), methods.clone()))];
+    jobs.push(Arc::new(florin_invoicing::jobs::BillingRunJob::new(platform.clone(), runs)));
+    let project_gate: Arc<dyn ProjectGate> = gate.clone();
+    let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
+    jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
+    let schedule = Schedule::new(platform.clone(), jobs, format!("{address}/{}", std::process::id()));
+
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let mut routes = Routes::builder();
+    routes.add_service(health_service);
+    reflect(&mut routes)?;
+    // Every service limits its messages and says that it is serving.
+    macro_rules! serve {
+        ($($server:ident($rpc:expr)),+ $(,)?) => {$(
+            let service = $server::new($rpc)
+                .max_decoding_message_size(config.message_bytes_max)
+                .max_encoding_message_size(config.message_bytes_max);
+            set_serving(&health, &service).await;
+            routes.add_service(service);
+        )+};
+    }
+    serve!(
+        AccountServiceServer(AccountRpc::new(platform.clone())),
+        AuthServiceServer(AuthRpc::new(platform.clone())),
+        IssuerServiceServer(IssuerRpc::new(platform.clone())),
+        PaymentMethodServiceServer(PaymentMethodRpc::new(methods.clone())),
+        PaymentServiceServer(PaymentRpc::new(platform.clone())),
+        CreditOrderServiceServer(CreditOrderRpc::new(
+            platform.clone(),
+            gate.clone(),
+            payments.clone(),
+            links.clone()
+        )),
+        CreditServiceServer(CreditRpc::new(platform.clone(), gate.clone())),
+        VoucherServiceServer(VoucherRpc::new(platform.clone(), gate.clone())),
+        CampaignServiceServer(CampaignRpc::new(platform.clone())),
+        GrantServiceServer(GrantRpc::new(platform.clone(), gate)),
+        ProjectServiceServer(ProjectRpc::new(platform.clone(), Arc::new(Debts), links)),
+        ResourceServiceServer(ResourceRpc::new(platform.clone())),
+        CatalogServiceServer(CatalogRpc::new(platform.clone())),
+        UsageServiceServer(UsageRpc::new(platform.clone())),
+        InvoiceServiceServer(InvoiceRpc::new(platform.clone())),
+        BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
+        NoticeServiceServer(NoticeRpc::new(platform.clone())),
+    );
+    if config.sandbox {
+        serve!(
+            ClockServiceServer(ClockRpc::new(platform.clone(), schedule.clone())),
+            PaymentOutcomeServiceServer(PaymentOutcomeRpc::in_sandbox(payments, methods, provider)),
+        );
+    }
+    Ok(Wired { platform, routes: routes.routes(), health, schedule, sandbox_token })
+}
+
+/// Reflection in both versions: grpcurl and Python ask for v1alpha, buf for v1.
+fn reflect(routes: &mut RoutesBuilder) -> Result<(), CliError> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(florin_api::FILE_DESCRIPTOR_SET)
+    };
+    routes.add_service(builder().build_v1()?);
+    routes.add_service(builder().build_v1alpha()?);
+    Ok(())
+}
+
+async fn set_serving<S: NamedService>(health: &HealthReporter, _: &S) {
+    health.set_service_status(S::NAME, ServingStatus::Serving).await;
+}
+
+/// Says that the server takes no new calls: load balancers turn away (R12.5).
+pub(crate) async fn set_unready(health: &HealthReporter) {
+    health.set_service_status("", ServingStatus::NotServing).await;
+}
+
+/// Sets a new sandbox's clock, loads its reference data and registers the token that may call everything.
+async fn open_sandbox(platform: &Platform, config: &Config) -> Result<String, CliError> {
+    let start = config.sandbox_clock_start;
+    if let Some(start) = start {
+        platform
+            .db
+            .write::<_, DbErr, _>(|tx| async move { Clock::start_sandbox_at(&tx, start).await })
+            .await?;
+    }
+    seed::load(platform).await?;
+    let token = platform
+        .db
+        .write::<_, DbErr, _>(|tx| async move {
+            let now = platform.clock.now(&tx).await?;
+            register_service_token(platform, &tx, now, SANDBOX_SERVICE, &Role::ALL).await
+        })
+        .await?;
+    Ok(token)
+}

@@ -1,0 +1,196 @@
+//! The `florin` program as it is run: settings, migration, the demo, and its end.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use florin_testbed::{Backend, TestDatabase, on_both_backends};
+
+const FLORIN: &str = env!("CARGO_BIN_EXE_florin");
+
+/// A server process; killed if a test forgets it.
+struct Server {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn start(db: &TestDatabase, grace_seconds: u32) -> Self {
+        let mut child = florin()
+            .args(["serve", "--database-url", db.url(), "--listen", "127.0.0.1:0", "--log", "warn"])
+            .args(["--sandbox-clock-start", "2027-03-01T08:00:00Z"])
+            .env("FLORIN_SHUTDOWN_GRACE_SECONDS", grace_seconds.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut address, mut token) = (String::new(), String::new());
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            if let Some(rest) = line.strip_prefix("florin listens on ") {
+                rest.split(' ').next().unwrap().clone_into(&mut address);
+            }
+            if line.trim().starts_with("flst_") {
+                line.trim().clone_into(&mut token);
+            }
+            if line.contains("GetClock") {
+                break;
+            }
+        }
+        assert!(!address.is_empty() && !token.is_empty(), "the server did not say where it is");
+        Self { child, address, token }
+    }
+
+    /// Sends SIGTERM and waits; the exit code and how long it took.
+    fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let started = Instant::now();
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        (self.child.wait().unwrap().code(), started.elapsed())
+    }
+}
+
+fn florin() -> Command {
+    let mut command = Command::new(FLORIN);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("FLORIN_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn every_wrong_setting_is_named_at_once() {
+    let output = florin()
+        .args(["serve", "--database-url", "mysql://x", "--listen", "nowhere", "--log", "=="])
+        .env("FLORIN_CALLS_MAX", "0")
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    for field in ["database_url", "listen", "log", "calls_max"] {
+        assert!(text(&output).contains(&format!("  {field}: ")), "{field} is missing in {}", text(&output));
+    }
+}
+
+#[test]
+fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("florin.toml");
+    std::fs::write(&file, "listen = \"in the file\"\nlog_format = \"in the file\"\ncalls_max = 0\n").unwrap();
+    let output = florin()
+        .args(["serve", "--listen", "in the flag", "--config", file.to_str().unwrap()])
+        .env("FLORIN_LISTEN", "in the environment")
+        .env("FLORIN_LOG_FORMAT", "in the environment")
+        .output()
+        .unwrap();
+    let text = text(&output);
+    assert!(text.contains("log_format: must be text or json, not in the environment"), "{text}");
+    assert!(text.contains("calls_max"), "{text}");
+    let unknown = folder.path().join("unknown.toml");
+    std::fs::write(&unknown, "colour = \"red\"\n").unwrap();
+    let output = florin().args(["serve", "--config", unknown.to_str().unwrap()]).output().unwrap();
+    assert!(!output.status.success());
+}
+
+on_both_backends! {
+    /// Several processes may migrate one database at once.
+    async fn migrations_take_turns(db: TestDatabase) {
+        let empty = TestDatabase::create_empty(db.backend()).await;
+        let runs: Vec<_> = (0..4)
+            .map(|_| {
+                florin()
+                    .args(["migrate", "--database-url", empty.url()])
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        for run in runs {
+            let output = run.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", text(&output));
+        }
+    }
+
+    /// The whole story, told by the program against a running server, to the cent.
+    async fn the_demo_ends_with_the_settlement_explained(db: TestDatabase) {
+        let server = Server::start(&db, 5);
+        let output = florin()
+            .args(["demo", "--server", &format!("http://{}", server.address), "--token", &server.token])
+            .output()
+            .unwrap();
+        let told = text(&output);
+        assert!(output.status.success(), "{told}");
+        for figure in ["23.63 EUR", "22.20 EUR", "1.43 EUR", "4.63 EUR", "0.93 EUR", "5.56 EUR"] {
+            assert!(told.contains(figure), "{figure} is missing in\n{told}");
+        }
+        assert!(told.contains("voucher → cloud credit → LaunchPad → loyalty → payment method"), "{told}");
+    }
+}
+
+/// R12.5: a client that holds its connection open without a word does not keep the server alive.
+#[tokio::test]
+async fn sigterm_ends_the_server_within_its_grace_whoever_is_connected() {
+    let db = TestDatabase::create(Backend::Sqlite).await;
+    let mut server = Server::start(&db, 2);
+    let silent = std::net::TcpStream::connect(&server.address).unwrap();
+    let mut speaking = florin_server::client::Caller::connect(&format!("http://{}", server.address))
+        .await
+        .unwrap()
+        .catalog();
+    speaking.list_plans(florin_api::project::v1::ListPlansRequest::default()).await.unwrap();
+    let (code, took) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+    drop(silent);
+}
+
+/// R12.3: what was acknowledged before `kill -9` is there after a restart.
+#[tokio::test]
+async fn an_acknowledged_account_survives_a_kill() {
+    use florin_api::account::v1::{Account, Address, CreateAccountRequest, GetAccountRequest, LegalForm};
+    let db = TestDatabase::create(Backend::Sqlite).await;
+    let mut server = Server::start(&db, 2);
+    let caller = florin_server::client::Caller::connect(&format!("http://{}", server.address)).await.unwrap();
+    let account = Account {
+        email: "ada@example.com".to_owned(),
+        country: "FR".to_owned(),
+        legal_form: LegalForm::Individual.into(),
+        given_name: "Ada".to_owned(),
+        family_name: "Lovelace".to_owned(),
+        address: Some(Address {
+            street: "1 rue de la Paix".to_owned(),
+            postal_code: "75002".to_owned(),
+            city: "Paris".to_owned(),
+            region: String::new(),
+        }),
+        ..Account::default()
+    };
+    let request = CreateAccountRequest {
+        account: Some(account),
+        password: "correct horse battery staple".to_owned(),
+        request_id: "once".to_owned(),
+    };
+    let created = caller.accounts().create_account(request.clone()).await.unwrap().into_inner();
+    server.child.kill().unwrap();
+    server.child.wait().unwrap();
+
+    let server = Server::start(&db, 2);
+    let caller = florin_server::client::Caller::connect(&format!("http://{}", server.address)).await.unwrap();
+    let operator = caller.with_token(&server.token);
+    let get = GetAccountRequest { name: created.name.clone() };
+    assert_eq!(operator.accounts().get_account(get).await.unwrap().into_inner(), created);
+    assert_eq!(caller.accounts().create_account(request).await.unwrap().into_inner(), created);
+}

@@ -1,6 +1,9 @@
 //! What becomes due with time: each issuer's month, at its settlement instant (R7.3, R8.7).
 
+use std::sync::Arc;
+
 use florin_account::Issuer;
+use florin_payment::Payments;
 use florin_platform::{
     Platform,
     call::Call,
@@ -18,7 +21,14 @@ use crate::{
     },
 };
 
-const BILLING_RUN: &str = "billing-run";
+const BILLING_RUN: &str = "invoicing.billing-run";
+
+/// Every job of this slice; what is billed is collected through `payments`.
+#[must_use]
+pub fn all(platform: &Platform, payments: &Payments) -> Vec<Arc<dyn Job>> {
+    let runs = BillingRuns::new(platform.clone(), payments.clone());
+    vec![Arc::new(BillingRunJob::new(platform.clone(), runs))]
+}
 
 /// Starts the run of every month at its settlement instant, and takes every run to its end.
 #[derive(Clone, Debug)]

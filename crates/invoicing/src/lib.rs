@@ -12,10 +12,11 @@ mod domain;
 mod error;
 mod events;
 mod grpc;
-pub mod jobs;
-mod notices;
+pub mod notices;
 mod service;
 mod store;
+
+pub mod jobs;
 
 pub use domain::{
     billing_run::{BillingRun, BillingRunId},
@@ -24,7 +25,6 @@ pub use domain::{
 };
 pub use error::Error;
 pub use grpc::{billing_runs::BillingRunRpc, invoices::InvoiceRpc};
-pub use jobs::BillingRunJob;
 pub use service::{
     outcomes::MoneyOutcomes,
     ports::{Debts, Horizon},

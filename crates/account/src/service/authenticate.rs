@@ -1,6 +1,6 @@
 //! Finding out who holds a bearer token (R2.6).
 
-use florin_platform::{Platform, access::Authenticator, call::Principal, secret::digest};
+use florin_platform::{Platform, access::Authenticator, call::Principal, clock::Clock, secret::digest};
 use sea_orm::DbErr;
 
 use crate::store;
@@ -27,7 +27,7 @@ impl Authenticator for TokenAuthenticator {
             let service = store::token::find(reader, digest(bearer)).await?;
             return Ok(service.map(|(name, roles)| Principal::Service { name, roles }));
         }
-        let now = self.platform.clock.now(reader).await?;
+        let now = Clock::System.now(reader).await?;
         let live = store::session::live(reader, digest(bearer), now).await?;
         Ok(live.map(|(account, session)| Principal::Customer { account, session }))
     }

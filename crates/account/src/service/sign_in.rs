@@ -1,8 +1,11 @@
 //! Signing in and out (R2.3): throttled, and silent about which accounts exist.
+//!
+//! Sessions live in the machine's time, also in a sandbox: moving its clock signs nobody out.
 
 use florin_platform::{
     Platform, audit,
     call::{Call, Session},
+    clock::Clock,
     db::Tx,
     id::{AccountId, Id},
     secret::digest,
@@ -83,11 +86,12 @@ pub(crate) async fn login(
     };
     throttle::succeeded(tx, &checked.subject).await?;
     let session = Id::generate(at);
-    let expires = at.plus_days(SESSION_DAYS);
+    let created = Clock::System.now(tx).await?;
+    let expires = created.plus_days(SESSION_DAYS);
     let token_digest = digest(&token(platform, session));
-    session::insert(tx, account.id, session, token_digest, at, expires).await?;
+    session::insert(tx, account.id, session, token_digest, created, expires).await?;
     audit::record(tx, at, call, account.id, &child_name(account.id, "sessions", session)).await?;
-    Ok(Ok(Opened { account: account.id, session, created: at, expires }))
+    Ok(Ok(Opened { account: account.id, session, created, expires }))
 }
 
 /// Ends the caller's session.
@@ -98,7 +102,7 @@ pub(crate) async fn logout(
     account: AccountId,
     session: Id<Session>,
 ) -> Result<(), Error> {
-    session::revoke(tx, account, session, at).await?;
+    session::revoke(tx, account, session, Clock::System.now(tx).await?).await?;
     audit::record(tx, at, call, account, &child_name(account, "sessions", session)).await?;
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! How far the collection of an invoice is (R8.2).
 //!
 //! ```text
-//! ISSUED → COLLECTING → PAID → OVERDUE (a bounce) → PAID
-//!        ↘            ↘ OVERDUE → COLLECTING | PAID | WRITTEN_OFF
-//!          OVERDUE (no method), PAID (nothing to pay)
+//! ISSUED → COLLECTING → PAID
+//!      ↘        ↘ OVERDUE → PAID | WRITTEN_OFF
+//!       PAID (nothing to pay), OVERDUE (no method to collect from)
 //! ```
 
 use florin_payment::PaymentId;
@@ -29,7 +29,7 @@ pub enum Standing {
         /// When.
         at: Instant,
     },
-    /// Declined, bounced, or no method to collect from: a debt.
+    /// Declined, or no method to collect from: a debt.
     Overdue {
         /// The payment that failed, if there was one.
         payment: Option<PaymentId>,
@@ -118,28 +118,12 @@ impl Standing {
         }
     }
 
-    /// `payment` failed; nothing if another payment is on its way or the invoice is settled.
+    /// `payment` failed, and no other is on its way; nothing if the invoice is settled or was overdue.
     #[must_use]
     pub fn declined(self, payment: PaymentId) -> Option<Self> {
         match self {
-            Self::Issued => Some(Self::Overdue { payment: Some(payment) }),
-            Self::Collecting { payment: awaited } if awaited == payment => {
-                Some(Self::Overdue { payment: Some(payment) })
-            }
-            Self::Collecting { .. } | Self::Paid { .. } | Self::Overdue { .. } | Self::WrittenOff => None,
-        }
-    }
-
-    /// The money of `payment` was taken back; nothing if it had not paid the invoice.
-    #[must_use]
-    pub fn bounced(self, payment: PaymentId) -> Option<Self> {
-        match self {
-            Self::Paid { payment: by, .. } if by == Some(payment) => Some(Self::Overdue { payment: by }),
-            Self::Issued
-            | Self::Collecting { .. }
-            | Self::Paid { .. }
-            | Self::Overdue { .. }
-            | Self::WrittenOff => None,
+            Self::Issued | Self::Collecting { .. } => Some(Self::Overdue { payment: Some(payment) }),
+            Self::Paid { .. } | Self::Overdue { .. } | Self::WrittenOff => None,
         }
     }
 }
@@ -222,20 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_awaited_payment_makes_an_invoice_overdue() {
-        let (first, second) = (PaymentId::generate(at()), PaymentId::generate(at()));
-        let collecting = Standing::Collecting { payment: first };
-        assert_eq!(collecting.declined(first), Some(Standing::Overdue { payment: Some(first) }));
-        assert_eq!(collecting.declined(second), None);
-        assert_eq!(Standing::Paid { payment: Some(first), at: at() }.declined(first), None);
-    }
-
-    #[test]
-    fn a_bounce_reopens_what_that_payment_paid() {
-        let (first, second) = (PaymentId::generate(at()), PaymentId::generate(at()));
-        let paid = Standing::Paid { payment: Some(first), at: at() };
-        assert_eq!(paid.bounced(first), Some(Standing::Overdue { payment: Some(first) }));
-        assert_eq!(paid.bounced(second), None);
-        assert_eq!(Standing::Overdue { payment: Some(first) }.bounced(first), None);
+    fn a_failure_makes_an_invoice_overdue_once() {
+        let payment = PaymentId::generate(at());
+        let overdue = Standing::Overdue { payment: Some(payment) };
+        assert_eq!(Standing::Collecting { payment }.declined(payment), Some(overdue));
+        assert_eq!(overdue.declined(payment), None);
+        assert_eq!(Standing::Paid { payment: Some(payment), at: at() }.declined(payment), None);
     }
 }

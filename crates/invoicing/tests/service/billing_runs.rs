@@ -11,7 +11,7 @@ use florin_api::{
     invoicing::v1::{self as wire, billing_run_service_server::BillingRunService},
 };
 use florin_credit::GrantKind;
-use florin_invoicing::{BillingRunJob, BillingRunRpc, MoneyOutcomes};
+use florin_invoicing::{BillingRunRpc, MoneyOutcomes, jobs::BillingRunJob};
 use florin_payment::{BoxError, Outcomes, Payment, PaymentId, PaymentMethodId, Settled};
 use florin_platform::{call::Call, db::Tx, id::AccountId, job::Job};
 use florin_settlement::Instant;
@@ -208,7 +208,7 @@ impl Stumbling {
 
     fn meets(&self, payment: PaymentId) -> bool {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
-        let stumbles = met.insert(payment) && met.len() % 2 == 0;
+        let stumbles = met.insert(payment) && met.len().is_multiple_of(2);
         *self.stumbled.lock().unwrap_or_else(PoisonError::into_inner) += usize::from(stumbles);
         stumbles
     }

@@ -1,12 +1,19 @@
 //! Issuing, estimating and explaining, on the real store.
 
-use crate::world::{Mood, World, cents};
+use std::sync::Arc;
+
+use crate::world::{Mood, World, cents, eur};
 use florin_api::{
     credit::v1::FundingKind,
     invoicing::v1::{self as wire, invoice::State},
 };
 use florin_credit::GrantKind;
-use florin_platform::db::Reader;
+use florin_invoicing::MoneyOutcomes;
+use florin_payment::{Outcomes, Payment, PaymentId, Settled};
+use florin_platform::{
+    call::Call,
+    db::{Reader, Tx},
+};
 use florin_project::DebtStanding;
 use florin_testbed::on_both_backends;
 use sea_orm::ConnectionTrait;
@@ -127,9 +134,7 @@ on_both_backends! {
         use_23_63(&world, &project).await;
         world.move_to(SETTLEMENT).await;
         world.bill().await;
-        let lots = florin_credit::lots::of_accounts(world.platform.db.reader(), &[account]).await.expect("lots");
-        let left = lots.iter().map(|(_, lot)| (lot.kind().as_str(), lot.remaining().minor())).collect::<Vec<_>>();
-        assert_eq!(left, [("LOYALTY", 4)]);
+        assert_eq!(lots(&world, account).await, [("LOYALTY", 4)]);
     }
 
     /// R9.1, R9.3: a declined payment leaves the invoice OVERDUE and the account in debt.
@@ -195,9 +200,53 @@ on_both_backends! {
         let estimates = [applied(&world.estimate(&first).await), applied(&world.estimate(&second).await)];
         assert_eq!(estimates, [2220, 780]);
         world.move_to(SETTLEMENT).await;
+        let estimates = [world.estimate(&first).await, world.estimate(&second).await];
         world.bill().await;
         let invoices = world.monthly(account).await;
-        assert_eq!(invoices.iter().map(applied).collect::<Vec<_>>(), estimates);
+        assert_eq!(invoices.iter().map(applied).collect::<Vec<_>>(), [2220, 780]);
+        assert_eq!(invoices.iter().map(as_estimated).collect::<Vec<_>>(), estimates);
+    }
+
+    /// R7.3: what counted at the settlement instant pays, however late the invoice is issued and whatever
+    /// lapses in between.
+    async fn a_lot_that_expired_before_a_late_issue_still_pays(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = world.account("ada").await;
+        world.grant_until(account, GrantKind::LaunchPad, 300, "2027-04-01T07:00:00Z").await;
+        let project = world.project(account, None).await;
+        use_23_63(&world, &project).await;
+        world.move_to("2027-04-01T09:00:00Z").await;
+        let gate: Arc<dyn florin_credit::ProjectGate> = Arc::new(florin_project::Gate);
+        let horizon: Arc<dyn florin_credit::SettlementHorizon> = Arc::new(florin_invoicing::Horizon);
+        let jobs = florin_credit::jobs::all(&world.platform, &gate, &horizon);
+        for job in &jobs {
+            job.run(100).await.expect("run");
+        }
+        world.bill().await;
+        let invoice = world.monthly(account).await.remove(0);
+        assert_eq!(cents(invoice.credit_applied.as_ref()), 300);
+    }
+
+    /// R6.4, R6.7: an outcome told again changes nothing; money nobody waits for goes back.
+    async fn an_outcome_told_again_changes_nothing(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let before = (world.invoices(account).await, lots(&world, account).await);
+        for invoice in &before.0 {
+            let reference = if invoice.credit_order.is_empty() { &invoice.name } else { &invoice.credit_order };
+            let reader = world.platform.db.reader();
+            let payments = florin_payment::of_reference(reader, account, reference).await.expect("payments");
+            let [payment] = payments.as_slice() else { panic!("one payment for {reference}") };
+            let other = Payment { id: PaymentId::generate(world.now().await), ..payment.clone() };
+            let less = Payment { amount: eur(1), ..payment.clone() };
+            assert_eq!(settled(&world, payment).await, Settled::Accepted);
+            assert_eq!(settled(&world, &other).await, Settled::Unwanted);
+            assert_eq!(settled(&world, &less).await, Settled::Unwanted);
+        }
+        assert_eq!((world.invoices(account).await, lots(&world, account).await), before);
     }
 
     /// R8.2: the database itself refuses to change or forget what was issued.
@@ -235,4 +284,24 @@ on_both_backends! {
 async fn has_debt(world: &World, account: florin_platform::id::AccountId) -> bool {
     let debts = florin_invoicing::Debts;
     debts.has_debt(Reader::Committed(&world.platform.db), account).await.expect("an answer")
+}
+
+/// What is left of the account's lots.
+async fn lots(world: &World, account: florin_platform::id::AccountId) -> Vec<(&'static str, i64)> {
+    let lots = florin_credit::lots::of_accounts(world.platform.db.reader(), &[account]).await.expect("lots");
+    lots.iter().map(|(_, lot)| (lot.kind().as_str(), lot.remaining().minor())).collect()
+}
+
+/// Tells once more that the money of `payment` came.
+async fn settled(world: &World, payment: &Payment) -> Settled {
+    let now = world.now().await;
+    let call = &Call::by_job("test");
+    let told = |tx: Tx| async move {
+        florin_account::lock(&tx, &[payment.account]).await?;
+        MoneyOutcomes
+            .settled(&tx, now, call, payment)
+            .await
+            .map_err(|error| sea_orm::DbErr::Custom(error.to_string()))
+    };
+    world.platform.db.write(told).await.expect("told")
 }

@@ -21,7 +21,7 @@ use florin_api::{
     },
 };
 use florin_credit::{GrantKind, PaymentLinks, grants};
-use florin_invoicing::{BillingRunJob, BillingRuns, Debts, InvoiceRpc, MoneyOutcomes};
+use florin_invoicing::{BillingRuns, Debts, InvoiceRpc, MoneyOutcomes, jobs::BillingRunJob};
 use florin_payment::{
     MethodDetails, MethodKind, Methods, Outcomes, PaymentMethodRpc, Payments,
     provider::{
@@ -274,12 +274,20 @@ impl World {
     }
 
     pub(crate) async fn grant(&self, account: AccountId, kind: GrantKind, minor: i64) {
+        self.give(account, kind, minor, None).await;
+    }
+
+    pub(crate) async fn grant_until(&self, account: AccountId, kind: GrantKind, minor: i64, expires: &str) {
+        self.give(account, kind, minor, Some(at(expires))).await;
+    }
+
+    async fn give(&self, account: AccountId, kind: GrantKind, minor: i64, expires: Option<Instant>) {
         let new = grants::NewGrant {
             account,
             kind,
             amount: eur(minor),
             reason: "a test".to_owned(),
-            expires: None,
+            expires,
             restriction: Restriction::Unrestricted,
         };
         let now = self.now().await;

@@ -59,15 +59,13 @@ pub(crate) async fn create_project(
     call: &Call,
     new: NewProject,
 ) -> Result<Result<Project, Error>, Error> {
+    query::visible(call, new.account, || account_name(new.account))?;
     florin_account::lock(tx, &[new.account]).await?;
     let reader = Reader::Within(tx);
     let account = query::owner(tx, call, new.account).await?;
     let eligibility::Known { standing, lapsed, .. } =
         eligibility::known(reader, ports.debts, at, &account).await?;
     let decision = standing.decide(new.offer).map_err(|reason| refusal(account.id, reason))?;
-    for lapsed in lapsed {
-        fund::cancel_found(tx, at, call, lapsed).await?;
-    }
 
     let id = ProjectId::generate(at);
     let first = First { tx, at, call, links: ports.links, account: &account, project: id };
@@ -82,6 +80,9 @@ pub(crate) async fn create_project(
     let begin = if is_pending { Project::pending } else { Project::active };
     let project = begin(account.id, id, new.name, funding, account.currency, at);
 
+    for lapsed in lapsed {
+        fund::cancel_found(tx, at, call, lapsed).await?;
+    }
     let name = project.resource_name();
     store::project::insert(tx, &project).await?;
     audit::record(tx, at, call, account.id, &name).await?;

@@ -1,7 +1,7 @@
 //! Reads, also for the slices above.
 
 use florin_credit::ProjectId;
-use florin_platform::{call::Call, id::AccountId, page::Page, violation::Violations};
+use florin_platform::{call::Call, id::AccountId, page::Page, violation::Violations, wire::account_name};
 use florin_settlement::Period;
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -61,6 +61,12 @@ pub async fn is_funded(connection: &impl ConnectionTrait, account: AccountId) ->
     Ok(store::project::counts(connection, account).await?.ever_active > 0)
 }
 
+/// Whether anything of `account` exists for this caller, or NOT_FOUND of `name`. Asked before anything is
+/// locked: nobody waits for a stranger.
+pub(crate) fn visible(call: &Call, account: AccountId, name: impl FnOnce() -> String) -> Result<(), Error> {
+    if call.may_see(account) { Ok(()) } else { Err(Error::NotFound(name())) }
+}
+
 /// The project, or NOT_FOUND, which is also what others' projects are.
 pub(crate) async fn owned(
     connection: &impl ConnectionTrait,
@@ -68,11 +74,9 @@ pub(crate) async fn owned(
     account: AccountId,
     project: ProjectId,
 ) -> Result<Project, Error> {
-    let missing = || Error::NotFound(project_name(account, project));
-    if !call.may_see(account) {
-        return Err(missing());
-    }
-    find(connection, account, project).await?.ok_or_else(missing)
+    let name = || project_name(account, project);
+    visible(call, account, name)?;
+    find(connection, account, project).await?.ok_or_else(|| Error::NotFound(name()))
 }
 
 /// The account, or NOT_FOUND, which is also what other customers' accounts are.
@@ -81,11 +85,9 @@ pub(crate) async fn owner(
     call: &Call,
     account: AccountId,
 ) -> Result<florin_account::Account, Error> {
-    let missing = || Error::NotFound(florin_platform::wire::account_name(account));
-    if !call.may_see(account) {
-        return Err(missing());
-    }
-    florin_account::find(connection, account).await?.ok_or_else(missing)
+    let name = || account_name(account);
+    visible(call, account, name)?;
+    florin_account::find(connection, account).await?.ok_or_else(|| Error::NotFound(name()))
 }
 
 /// The resource, or NOT_FOUND, which is also what others' resources are.
@@ -96,11 +98,11 @@ pub(crate) async fn owned_resource(
     project: ProjectId,
     resource: ResourceId,
 ) -> Result<Resource, Error> {
-    let missing = || Error::NotFound(resource_name(account, project, resource));
-    if !call.may_see(account) {
-        return Err(missing());
-    }
-    store::resource::find(connection, account, project, resource).await?.ok_or_else(missing)
+    let name = || resource_name(account, project, resource);
+    visible(call, account, name)?;
+    store::resource::find(connection, account, project, resource)
+        .await?
+        .ok_or_else(|| Error::NotFound(name()))
 }
 
 /// A page of an account's projects in any of `states`, all of them if none is named.

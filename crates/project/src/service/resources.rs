@@ -7,8 +7,8 @@ use florin_settlement::{Instant, Quantity};
 use super::{catalogue, query};
 use crate::{
     domain::{
-        project::ProjectState,
-        resource::{NewResource, Resource, ResourceId},
+        project::{ProjectState, project_name},
+        resource::{NewResource, Resource, ResourceId, resource_name},
     },
     error::Error,
     events::{ResourceAdded, ResourceRemoved},
@@ -23,6 +23,7 @@ pub(crate) async fn add_resource(
     (account, project): (AccountId, ProjectId),
     new: NewResource,
 ) -> Result<Resource, Error> {
+    query::visible(call, account, || project_name(account, project))?;
     florin_account::lock(tx, &[account]).await?;
     let project = query::owned(tx, call, account, project).await?;
     if project.state != ProjectState::Active {
@@ -68,6 +69,7 @@ pub(crate) async fn remove_resource(
     (account, project, resource): (AccountId, ProjectId, ResourceId),
     given_etag: &str,
 ) -> Result<Resource, Error> {
+    query::visible(call, account, || resource_name(account, project, resource))?;
     florin_account::lock(tx, &[account]).await?;
     let resource = query::owned_resource(tx, call, account, project, resource).await?;
     let name = resource.name();

@@ -9,7 +9,8 @@ use florin_testbed::{Backend, TestDatabase, on_both_backends};
 use florin_tests::florin::{Florin, config, refusal};
 use prost::Message;
 use prost_types::FileDescriptorSet;
-use tonic::{Code, Request, Status, client::Grpc, codec::ProstCodec};
+use tonic::{Code, Request, Status, client::Grpc};
+use tonic_prost::ProstCodec;
 
 /// Every method of every service of Florin's, as `package.Service/Method`, with whether it streams.
 fn methods() -> Vec<String> {

@@ -7,7 +7,7 @@ use florin_api::{
     payment::v1::payment,
     project::v1::{GetProjectRequest, InitialCredit, create_project_request::Funding, project},
 };
-use florin_testbed::{TestDatabase, on_both_backends};
+use florin_testbed::on_both_backends;
 use florin_tests::{
     acts::{euros, pay_by_link, said},
     florin::{Florin, refusal},
@@ -113,7 +113,8 @@ on_both_backends! {
         florin.advance_to("2027-04-01T06:30:00Z").await;
 
         let invoices = ada.invoices(invoice::Kind::Monthly).await;
-        assert!(invoices[0].debits.is_empty(), "{:?}", invoices[0].debits);
+        let kinds: Vec<_> = invoices[0].debits.iter().map(florin_api::invoicing::v1::FundingDebit::kind).collect();
+        assert_eq!(kinds, [FundingKind::PaymentMethod]);
         assert_eq!(said(invoices[0].net_after_credit.as_ref()), "22.20 EUR");
         let request = ExplainSettlementRequest { name: invoices[0].name.clone() };
         let explained = ada.caller.invoices().explain_settlement(request).await.unwrap().into_inner();

@@ -14,7 +14,7 @@ use florin_api::{
 };
 use florin_platform::wire;
 use florin_settlement::Instant;
-use florin_testbed::{TestDatabase, on_both_backends};
+use florin_testbed::on_both_backends;
 use florin_tests::{
     acts::{euros, pay_by_link, said},
     florin::{Customer, Florin},
@@ -106,6 +106,7 @@ on_both_backends! {
             (FundingKind::CloudCredit, "5.00 EUR".to_owned()),
             (FundingKind::Launchpad, "3.00 EUR".to_owned()),
             (FundingKind::Loyalty, "1.00 EUR".to_owned()),
+            (FundingKind::PaymentMethod, "4.63 EUR".to_owned()),
         ]);
         assert_eq!(said(issued.net_total.as_ref()), "23.63 EUR");
         assert_eq!(said(issued.net_after_credit.as_ref()), "4.63 EUR");

@@ -143,7 +143,9 @@ impl From<Error> for Status {
         let refusal = match error {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
-            Error::AccountNotActive { state } => precondition(ErrorReason::AccountNotActive).with("state", state),
+            Error::AccountNotActive { state } => {
+                precondition(ErrorReason::AccountNotActive).with("state", state)
+            }
             Error::ProjectNotLive(name) => precondition(ErrorReason::ProjectNotLive).with("project", name),
             Error::Amount(amount) => amount_refusal(amount),
             Error::Order { verb, refusal } => order_refusal(verb, refusal, &text),
@@ -164,7 +166,9 @@ impl From<Error> for Status {
                 Some(error) => Refusal::database(error),
                 None => Refusal::internal(&*cause),
             },
-            bug @ (Error::Overdrawn(_) | Error::Lot(_) | Error::Money(_) | Error::Price(_)) => Refusal::internal(&bug),
+            bug @ (Error::Overdrawn(_) | Error::Lot(_) | Error::Money(_) | Error::Price(_)) => {
+                Refusal::internal(&bug)
+            }
         };
         refusal.into()
     }

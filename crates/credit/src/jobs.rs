@@ -16,6 +16,7 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use crate::{
+    domain::order::OrderId,
     error::Error,
     ports::{ProjectGate, SettlementHorizon},
     service::{lapse, orders},
@@ -34,6 +35,32 @@ pub fn all(
         Arc::new(SupplyOrders { platform: platform.clone(), gate: Arc::clone(gate) }),
         Arc::new(LapseLots { platform: platform.clone(), horizon: Arc::clone(horizon) }),
     ]
+}
+
+/// One bad order never stops the rest: it is logged, and reported only when nothing else was done.
+#[derive(Debug, Default)]
+struct Tally {
+    done: u32,
+    failed: Option<Error>,
+}
+
+impl Tally {
+    fn add<T>(&mut self, order: OrderId, written: Result<T, Error>) {
+        match written {
+            Ok(_) => self.done += 1,
+            Err(error) => {
+                tracing::error!(%order, error = &error as &dyn std::error::Error, "a due order was left as it is");
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    fn finish(self) -> Result<u32, JobError> {
+        match self.failed {
+            Some(error) if self.done == 0 => Err(error.into()),
+            Some(_) | None => Ok(self.done),
+        }
+    }
 }
 
 /// Writes down which orders were not paid in time.
@@ -58,19 +85,16 @@ impl Job for ExpireOrders {
         let now = self.platform.clock.now(reader).await?;
         let overdue = store::order::overdue(reader, now, u64::from(limit)).await?;
         let call = &Call::by_job(self.name());
-        let mut done = 0;
+        let mut tally = Tally::default();
         for (account, order) in overdue {
-            self.platform
-                .db
-                .write(|tx| async move {
-                    let at = self.platform.clock.now(&tx).await?;
-                    florin_account::lock(&tx, &[account]).await?;
-                    orders::expire(&tx, at, call, &*self.gate, account, order).await
-                })
-                .await?;
-            done += 1;
+            let written = self.platform.db.write(|tx| async move {
+                let at = self.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[account]).await?;
+                orders::expire(&tx, at, call, &*self.gate, account, order).await
+            });
+            tally.add(order, written.await);
         }
-        Ok(done)
+        tally.finish()
     }
 }
 
@@ -96,19 +120,16 @@ impl Job for SupplyOrders {
         let now = self.platform.clock.now(reader).await?;
         let unsupplied = store::order::unsupplied(reader, now, u64::from(limit)).await?;
         let call = &Call::by_job(self.name());
-        let mut done = 0;
+        let mut tally = Tally::default();
         for (account, order) in unsupplied {
-            self.platform
-                .db
-                .write(|tx| async move {
-                    let at = self.platform.clock.now(&tx).await?;
-                    florin_account::lock(&tx, &[account]).await?;
-                    orders::supply_late(&tx, at, call, &*self.gate, account, order).await
-                })
-                .await?;
-            done += 1;
+            let written = self.platform.db.write(|tx| async move {
+                let at = self.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[account]).await?;
+                orders::supply_late(&tx, at, call, &*self.gate, account, order).await
+            });
+            tally.add(order, written.await);
         }
-        Ok(done)
+        tally.finish()
     }
 }
 

@@ -34,7 +34,8 @@ pub use domain::{
 };
 pub use error::{Error, OrderVerb};
 pub use grpc::{
-    campaigns::CampaignRpc, credits::CreditRpc, grants::GrantRpc, orders::CreditOrderRpc, vouchers::VoucherRpc,
+    campaigns::CampaignRpc, credits::CreditRpc, grants::GrantRpc, orders::CreditOrderRpc,
+    vouchers::VoucherRpc,
 };
 pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
 pub use ports::{GateView, PortError, ProjectGate, SettlementHorizon};
@@ -43,8 +44,8 @@ pub use ports::{GateView, PortError, ProjectGate, SettlementHorizon};
 pub mod orders {
     pub use crate::service::{
         orders::{
-            NewOrder, PaidOrder, cancel, create, initial_minimum, invoiced, of_reference, paid, payment_failed,
-            preview,
+            NewOrder, PaidOrder, cancel, create, initial_minimum, invoiced, of_reference, paid,
+            payment_failed, preview,
         },
         query::{find_order as find, open_orders},
     };

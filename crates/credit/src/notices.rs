@@ -89,7 +89,9 @@ pub(crate) fn received(account: &Account, lot: &CreditLot) -> Notice {
             "Credit received",
             format!("Hello,\n\n{amount} ({description}) is at your disposal until {until}.\n"),
         ),
-        (_, None) => ("Credit received", format!("Hello,\n\n{amount} ({description}) is at your disposal.\n")),
+        (_, None) => {
+            ("Credit received", format!("Hello,\n\n{amount} ({description}) is at your disposal.\n"))
+        }
     };
     Notice { kind: "credit.received", language, subject: subject.to_owned(), body, secret_purpose: None }
 }

@@ -26,12 +26,19 @@ pub(crate) fn new_campaign(request: &wire::CreateCampaignRequest, at: Instant) -
     let mut violations = Violations::new();
     let campaign = request.campaign.clone().unwrap_or_default();
     violations.check("campaign", request.campaign.is_some(), "is required");
-    let description = if campaign.description.is_empty() { &campaign.display_name } else { &campaign.description };
+    let description =
+        if campaign.description.is_empty() { &campaign.display_name } else { &campaign.description };
     let terms = Terms {
         display_name: campaign.display_name.clone(),
         description: description.clone(),
-        redeem_from: time("campaign.redeem_start_time", campaign.redeem_start_time, &mut violations).unwrap_or(at),
-        redeem_until: required_time("campaign.redeem_end_time", campaign.redeem_end_time, &mut violations, at),
+        redeem_from: time("campaign.redeem_start_time", campaign.redeem_start_time, &mut violations)
+            .unwrap_or(at),
+        redeem_until: required_time(
+            "campaign.redeem_end_time",
+            campaign.redeem_end_time,
+            &mut violations,
+            at,
+        ),
         lifetime: lifetime(&campaign, at, &mut violations),
         use_limit: campaign.use_limit.map(|limit| count("campaign.use_limit", limit, &mut violations)),
         per_account_limit: campaign
@@ -73,7 +80,10 @@ fn lifetime(campaign: &wire::Campaign, at: Instant, violations: &mut Violations)
             end.map_or(Lifetime::Days(1), Lifetime::Until)
         }
         None => {
-            violations.add("campaign.lot_lifetime", "exactly one of lot_lifetime_days and lot_expire_time is required");
+            violations.add(
+                "campaign.lot_lifetime",
+                "exactly one of lot_lifetime_days and lot_expire_time is required",
+            );
             Lifetime::Until(Instant::MAX.max(at))
         }
     }

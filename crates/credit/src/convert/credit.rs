@@ -35,7 +35,8 @@ pub(crate) fn name(field: &str, name: &str) -> Result<LotName, Violations> {
 pub(crate) fn lots(request: &wire::ListCreditsRequest) -> Result<Lots, Violations> {
     let mut violations = Violations::new();
     let owner = super::account("parent", &request.parent).map(|account| (account, None));
-    let owner = owner.or_else(|_| super::project("parent", &request.parent).map(|(a, project)| (a, Some(project))));
+    let owner =
+        owner.or_else(|_| super::project("parent", &request.parent).map(|(a, project)| (a, Some(project))));
     let mut kinds = Vec::with_capacity(request.kinds.len());
     for (n, number) in request.kinds.iter().enumerate() {
         let kind = wire::FundingKind::try_from(*number).ok().and_then(lot_kind);

@@ -17,13 +17,15 @@ use crate::{
 /// Reads a GrantLaunchPad request.
 pub(crate) fn launchpad(request: &wire::GrantLaunchPadRequest) -> Result<NewGrant, Violations> {
     let restriction = restriction("restricted_families", &request.restricted_families);
-    let form = Form { parent: &request.parent, amount: request.amount.as_ref(), expires: request.expire_time };
+    let form =
+        Form { parent: &request.parent, amount: request.amount.as_ref(), expires: request.expire_time };
     read(GrantKind::LaunchPad, &form, &request.reason, restriction)
 }
 
 /// Reads a GrantLoyalty request.
 pub(crate) fn loyalty(request: &wire::GrantLoyaltyRequest) -> Result<NewGrant, Violations> {
-    let form = Form { parent: &request.parent, amount: request.amount.as_ref(), expires: request.expire_time };
+    let form =
+        Form { parent: &request.parent, amount: request.amount.as_ref(), expires: request.expire_time };
     read(GrantKind::Loyalty, &form, &request.reason, Ok(Restriction::Unrestricted))
 }
 
@@ -47,7 +49,14 @@ fn read(
     let expires = form.expires.map(|given| violations.take("expire_time", instant(&given)));
     let parts = account.zip(amount).zip(restriction);
     let ((account, amount), restriction) = violations.finish_with(parts)?;
-    Ok(NewGrant { account, kind, amount, reason: reason.trim().to_owned(), expires: expires.flatten(), restriction })
+    Ok(NewGrant {
+        account,
+        kind,
+        amount,
+        reason: reason.trim().to_owned(),
+        expires: expires.flatten(),
+        restriction,
+    })
 }
 
 /// Renders a grant.

@@ -47,7 +47,11 @@ pub(crate) fn purchase(parent: &str, order: Option<&wire::CreditOrder>) -> Resul
     let net = match Money::from_units_nanos(amount.units, amount.nanos, currency) {
         Ok(net) => net,
         Err(MoneyError::TooFine(_) | MoneyError::Overflow) => return Err(AmountError::NotWholeUnits.into()),
-        Err(error @ (MoneyError::SignMismatch | MoneyError::NanosOutOfRange | MoneyError::CurrencyMismatch { .. })) => {
+        Err(
+            error @ (MoneyError::SignMismatch
+            | MoneyError::NanosOutOfRange
+            | MoneyError::CurrencyMismatch { .. }),
+        ) => {
             return Err(Violations::one("credit_order.amount", error).into());
         }
     };
@@ -56,7 +60,8 @@ pub(crate) fn purchase(parent: &str, order: Option<&wire::CreditOrder>) -> Resul
 
 /// Reads the name of an order.
 pub(crate) fn name(name: &str) -> Result<(AccountId, OrderId), Violations> {
-    parse_order(name).ok_or_else(|| Violations::one("name", "is not a name of the form accounts/…/creditOrders/…"))
+    parse_order(name)
+        .ok_or_else(|| Violations::one("name", "is not a name of the form accounts/…/creditOrders/…"))
 }
 
 /// Reads a request to pay.
@@ -84,8 +89,7 @@ pub(crate) fn payable(request: &wire::PayCreditOrderRequest) -> Result<Payable, 
             None
         }
     };
-    let consent =
-        if request.immediate_supply_consent { Consent::ImmediateSupply } else { Consent::NotGiven };
+    let consent = if request.immediate_supply_consent { Consent::ImmediateSupply } else { Consent::NotGiven };
     let ((account, order), source) = violations.finish_with(named.zip(source))?;
     Ok(Payable { account, order, source, consent, etag: request.etag.clone() })
 }
@@ -114,7 +118,9 @@ pub(crate) fn filter(request: &wire::ListCreditOrdersRequest) -> Result<(Account
     }
     for (n, number) in request.states.iter().enumerate() {
         let state = wire::credit_order::State::try_from(*number).ok().and_then(stored_state);
-        filter.states.extend(violations.take(&format!("states[{n}]"), state.ok_or("is not a state of an order")));
+        filter
+            .states
+            .extend(violations.take(&format!("states[{n}]"), state.ok_or("is not a state of an order")));
     }
     violations.finish().map(|()| (owner, filter))
 }
@@ -136,7 +142,9 @@ pub(crate) fn order(order: &CreditOrder, at: Instant) -> wire::CreditOrder {
     let (state, paid) = match order.state_at(at) {
         OrderState::AwaitingPayment => (wire::credit_order::State::AwaitingPayment, None),
         OrderState::Processing => (wire::credit_order::State::Processing, None),
-        OrderState::Paid { paid, supply, lot } => (wire::credit_order::State::Paid, Some((paid, supply, lot))),
+        OrderState::Paid { paid, supply, lot } => {
+            (wire::credit_order::State::Paid, Some((paid, supply, lot)))
+        }
         OrderState::Canceled => (wire::credit_order::State::Canceled, None),
         OrderState::Expired => (wire::credit_order::State::Expired, None),
     };

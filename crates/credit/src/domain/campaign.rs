@@ -169,26 +169,51 @@ impl Terms {
         let mut violations = Violations::new();
         let fits = |text: &str, max| text.chars().count() <= max && !text.chars().any(char::is_control);
         let name = !self.display_name.is_empty() && fits(&self.display_name, TEXT_CHARACTERS_MAX);
-        violations.check("campaign.display_name", name, format!("must be 1 to {TEXT_CHARACTERS_MAX} characters"));
+        violations.check(
+            "campaign.display_name",
+            name,
+            format!("must be 1 to {TEXT_CHARACTERS_MAX} characters"),
+        );
         let description = fits(&self.description, TEXT_CHARACTERS_MAX);
-        violations.check("campaign.description", description, format!("at most {TEXT_CHARACTERS_MAX} characters"));
+        violations.check(
+            "campaign.description",
+            description,
+            format!("at most {TEXT_CHARACTERS_MAX} characters"),
+        );
         let window = self.redeem_from < self.redeem_until && at < self.redeem_until;
-        violations.check("campaign.redeem_end_time", window, "must lie after redeem_start_time and after now");
+        violations.check(
+            "campaign.redeem_end_time",
+            window,
+            "must lie after redeem_start_time and after now",
+        );
         match self.lifetime {
             Lifetime::Days(days) => {
                 let rule = format!("must be 1 to {LIFETIME_DAYS_MAX}");
                 violations.check("campaign.lot_lifetime_days", (1..=LIFETIME_DAYS_MAX).contains(&days), rule);
             }
             Lifetime::Until(end) => {
-                violations.check("campaign.lot_expire_time", self.redeem_until < end, "must lie after redeem_end_time");
+                violations.check(
+                    "campaign.lot_expire_time",
+                    self.redeem_until < end,
+                    "must lie after redeem_end_time",
+                );
             }
         }
         violations.check("campaign.use_limit", self.use_limit != Some(0), "must be above 0");
         violations.check("campaign.per_account_limit", self.per_account_limit > 0, "must be above 0");
-        let is_country = |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
-        violations.check("campaign.countries", self.countries.iter().all(is_country), "must be ISO 3166 alpha-2");
+        let is_country =
+            |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        violations.check(
+            "campaign.countries",
+            self.countries.iter().all(is_country),
+            "must be ISO 3166 alpha-2",
+        );
         let group = self.exclusion_group.as_ref().is_none_or(|group| fits(group, GROUP_CHARACTERS_MAX));
-        violations.check("campaign.exclusion_group", group, format!("at most {GROUP_CHARACTERS_MAX} characters"));
+        violations.check(
+            "campaign.exclusion_group",
+            group,
+            format!("at most {GROUP_CHARACTERS_MAX} characters"),
+        );
         violations.extend(offer_violations(offers));
         violations
     }
@@ -212,7 +237,11 @@ fn offer_violations(offers: &[Offer]) -> Violations {
     violations.check("campaign.amounts", currencies.len() == offers.len(), "one amount per currency");
     for offer in offers {
         let code = offer.amount.currency().code();
-        violations.check("campaign.amounts", offer.amount.is_positive(), format!("{code}: must be above zero"));
+        violations.check(
+            "campaign.amounts",
+            offer.amount.is_positive(),
+            format!("{code}: must be above zero"),
+        );
         let covers = offer.amount.compare(offer.budget).is_ok_and(std::cmp::Ordering::is_le);
         violations.check("campaign.budgets", covers, format!("{code}: must cover at least one redemption"));
     }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn wrong_tries_of_another_day_are_forgotten() {
-        let entry = (1..WRONG_MAX).fold(VoucherEntry::default(), |entry, _| entry.wrong_try(at("2027-01-01T10:00:00Z")));
+        let entry = (1..WRONG_MAX)
+            .fold(VoucherEntry::default(), |entry, _| entry.wrong_try(at("2027-01-01T10:00:00Z")));
         let next_day = entry.wrong_try(at("2027-01-02T10:00:00Z"));
         assert_eq!((next_day.wrong, next_day.locked_until), (1, None));
     }

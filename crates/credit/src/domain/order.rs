@@ -12,7 +12,9 @@ use florin_platform::{
     id::{AccountId, Id, Kind},
     secret::{ServerKey, TOKEN_PURPOSE},
 };
-use florin_settlement::{Currency, Instant, Money, MoneyError, RoundingError, TaxCategory, TaxRate, rounding};
+use florin_settlement::{
+    Currency, Instant, Money, MoneyError, RoundingError, TaxCategory, TaxRate, rounding,
+};
 
 use super::{lot::CreditId, project_ref::ProjectId};
 
@@ -224,7 +226,12 @@ impl CreditOrder {
     ///
     /// # Errors
     /// [`OrderRefusal`] if it is paid, canceled or, at `at`, expired.
-    pub fn begin_payment(self, at: Instant, payment: PaymentId, consent: Consent) -> Result<Self, OrderRefusal> {
+    pub fn begin_payment(
+        self,
+        at: Instant,
+        payment: PaymentId,
+        consent: Consent,
+    ) -> Result<Self, OrderRefusal> {
         self.check_payable(at)?;
         let supply_requested = match consent {
             Consent::ImmediateSupply if self.withdrawable => self.supply_requested.or(Some(at)),
@@ -342,8 +349,7 @@ const READABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 #[must_use]
 pub(crate) fn number(id: OrderId, at: Instant) -> String {
     let tail = id.as_u128().to_be_bytes();
-    let text: String =
-        tail[8..].iter().map(|byte| char::from(READABLE[usize::from(*byte & 31)])).collect();
+    let text: String = tail[8..].iter().map(|byte| char::from(READABLE[usize::from(*byte & 31)])).collect();
     format!("CO-{}-{}-{}", at.as_datetime().format("%Y"), &text[..4], &text[4..])
 }
 

@@ -242,7 +242,10 @@ mod tests {
     #[test]
     fn the_window_contains_its_start_and_not_its_end() {
         let judged = |now| judge(&campaign(), &code(), &redeemer(), at(now)).err();
-        assert_eq!(judged("2027-05-31T23:59:59.999999Z"), Some(VoucherRefusal::NotYetValid(at("2027-06-01T00:00:00Z"))));
+        assert_eq!(
+            judged("2027-05-31T23:59:59.999999Z"),
+            Some(VoucherRefusal::NotYetValid(at("2027-06-01T00:00:00Z")))
+        );
         assert_eq!(judged("2027-06-01T00:00:00Z"), None);
         assert_eq!(judged("2027-08-31T23:59:59.999999Z"), None);
         assert_eq!(judged("2027-09-01T00:00:00Z"), Some(VoucherRefusal::Expired));
@@ -269,7 +272,8 @@ mod tests {
             refusal(campaign, code(), redeemer, NOW)
         };
         assert_eq!(with(|_, redeemer| redeemer.country = "BE".to_owned()), VoucherRefusal::Country);
-        let reserved = with(|campaign, _| campaign.terms.audience = Audience::Account(AccountId::from_u128(9)));
+        let reserved =
+            with(|campaign, _| campaign.terms.audience = Audience::Account(AccountId::from_u128(9)));
         assert_eq!(reserved, VoucherRefusal::Reserved);
         let old_customer = with(|campaign, redeemer| {
             campaign.terms.audience = Audience::NewCustomers;

@@ -74,7 +74,8 @@ impl CreditService for CreditRpc {
     ) -> Result<Response<ListMovementsResponse>, Status> {
         let call = Call::of(&request);
         let request = request.into_inner();
-        let (account, project, lot) = convert::credit::name("parent", &request.parent).map_err(Error::from)?;
+        let (account, project, lot) =
+            convert::credit::name("parent", &request.parent).map_err(Error::from)?;
         visible(&call, account, &request.parent)?;
         let (key, reader) = (&self.platform.key, self.platform.db.reader());
         let query = format!("ListMovements/{}", request.parent);
@@ -82,7 +83,8 @@ impl CreditService for CreditRpc {
         query::lot(reader, account, project, lot).await?;
         let found = query::list_movements(reader, account, lot, &page).await?;
         let (movements, next_page_token) = page.cut(key, found, |movement| movement.sequence.to_string());
-        let movements = movements.iter().map(|movement| convert::credit::movement(movement, project)).collect();
+        let movements =
+            movements.iter().map(|movement| convert::credit::movement(movement, project)).collect();
         Ok(Response::new(ListMovementsResponse { movements, next_page_token }))
     }
 }

@@ -43,7 +43,12 @@ impl std::fmt::Debug for CreditOrderRpc {
 
 impl CreditOrderRpc {
     /// Serves orders kept in `platform`, for projects known to `gate`, paid by `payments` or at `links`.
-    pub fn new(platform: Platform, gate: Arc<dyn ProjectGate>, payments: Payments, links: PaymentLinks) -> Self {
+    pub fn new(
+        platform: Platform,
+        gate: Arc<dyn ProjectGate>,
+        payments: Payments,
+        links: PaymentLinks,
+    ) -> Self {
         Self { platform, gate, payments, links }
     }
 
@@ -60,7 +65,11 @@ impl CreditOrderRpc {
         })
     }
 
-    async fn rehearse_payment(&self, call: &Call, payable: &Payable) -> Result<PayCreditOrderResponse, Error> {
+    async fn rehearse_payment(
+        &self,
+        call: &Call,
+        payable: &Payable,
+    ) -> Result<PayCreditOrderResponse, Error> {
         let mut answer = rehearse(&self.platform, |tx, now| async move {
             let payment = pay::begin(&tx, now, call, payable).await?;
             Self::show_paid(&tx, now, payable, payment).await
@@ -137,9 +146,11 @@ impl CreditOrderService for CreditOrderRpc {
             self.payments.drive(call, payable.account, read(&reference)?).await?;
             Ok(())
         };
-        let finish =
-            |tx, now, reference: String| async move { Self::show_paid(&tx, now, payable, read(&reference)?).await };
-        let mut answer = self.platform.mutate_in_two::<_, Error, _, _, _>(&key, begin, between, finish).await?;
+        let finish = |tx, now, reference: String| async move {
+            Self::show_paid(&tx, now, payable, read(&reference)?).await
+        };
+        let mut answer =
+            self.platform.mutate_in_two::<_, Error, _, _, _>(&key, begin, between, finish).await?;
         answer.credit_order = answer.credit_order.map(|order| convert::order::linked(order, &self.links));
         Ok(Response::new(answer))
     }

@@ -3,13 +3,19 @@
 use std::sync::Arc;
 
 use florin_api::credit::v1::{
-    CheckVoucherRequest, CheckVoucherResponse, Credit, RedeemVoucherRequest, voucher_service_server::VoucherService,
+    CheckVoucherRequest, CheckVoucherResponse, Credit, RedeemVoucherRequest,
+    voucher_service_server::VoucherService,
 };
 use florin_platform::{Platform, call::Call, db::Tx, idempotency::RequestKey};
 use tonic::{Request, Response, Status};
 
 use super::visible;
-use crate::{convert, error::Error, ports::ProjectGate, service::{rehearse::rehearse, redeem}};
+use crate::{
+    convert,
+    error::Error,
+    ports::ProjectGate,
+    service::{redeem, rehearse::rehearse},
+};
 
 /// The voucher service.
 #[derive(Clone)]
@@ -52,16 +58,26 @@ impl VoucherService for VoucherRpc {
         Ok(Response::new(self.platform.db.write(check).await?))
     }
 
-    async fn redeem_voucher(&self, request: Request<RedeemVoucherRequest>) -> Result<Response<Credit>, Status> {
+    async fn redeem_voucher(
+        &self,
+        request: Request<RedeemVoucherRequest>,
+    ) -> Result<Response<Credit>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (account, project) = convert::voucher::redeemed(request).map_err(Error::from)?;
         visible(call, account, &request.parent)?;
         let redeem = |tx: Tx, now| async move {
-            let redeemed = redeem::redeem(&tx, now, call, &*self.gate, account, project, &request.code).await?;
+            let redeemed =
+                redeem::redeem(&tx, now, call, &*self.gate, account, project, &request.code).await?;
             Ok(redeemed.map(|lot| convert::credit::issued(&lot)))
         };
         if request.validate_only {
+            // A guess is a guess: a wrong one is counted before the rehearsal, which keeps nothing.
+            let guess = |tx: Tx| async move {
+                let now = self.platform.clock.now(&tx).await?;
+                redeem::check(&tx, now, &*self.gate, account, Some(project), &request.code).await
+            };
+            self.platform.db.write(guess).await?.map_err(Error::from)?;
             return Ok(Response::new(rehearse(&self.platform, redeem).await??));
         }
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);

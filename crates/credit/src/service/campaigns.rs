@@ -1,13 +1,7 @@
 //! Creating campaigns and generating their codes (R6.5, R6.12).
 
 use florin_platform::{
-    Platform, audit,
-    call::Call,
-    db::Tx,
-    id::AccountId,
-    outbox,
-    violation::Violations,
-    wire::account_name,
+    Platform, audit, call::Call, db::Tx, id::AccountId, outbox, violation::Violations, wire::account_name,
 };
 use florin_settlement::Instant;
 

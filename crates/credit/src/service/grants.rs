@@ -78,8 +78,7 @@ pub async fn give(
     store::grant::insert(tx, &grant).await?;
     let name = grant_name(new.account, id);
     audit::record(tx, at, call, new.account, &name).await?;
-    let fact =
-        CreditGranted { grant: name, credit: lot_name(&lot), amount: Some(wire::money(grant.amount)) };
+    let fact = CreditGranted { grant: name, credit: lot_name(&lot), amount: Some(wire::money(grant.amount)) };
     outbox::append(tx, at, new.account, &fact).await?;
     match new.kind {
         GrantKind::LaunchPad => gate.funded(tx, at, call, new.account, None).await.map_err(Error::Port)?,

@@ -48,7 +48,9 @@ pub(crate) async fn settle_due(
             continue;
         };
         match due.task {
-            Task::Lapse if may_lapse(lot, at, unissued.get(&due.account).copied()) => lapsing.push(lot.clone()),
+            Task::Lapse if may_lapse(lot, at, unissued.get(&due.account).copied()) => {
+                lapsing.push(lot.clone())
+            }
             Task::Lapse => store::due::put_off(tx, due, at.plus_hours(WAIT_HOURS)).await?,
             Task::Warn(days) => warn(tx, at, owner, lot, due, days).await?,
         }

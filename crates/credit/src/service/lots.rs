@@ -53,7 +53,8 @@ pub async fn of_accounts(
 /// # Errors
 /// [`Error::Overdrawn`] when a lot has less than a plan takes: it was planned on other lots than these.
 pub async fn debit(tx: &Tx, at: Instant, settlements: &[(AccountId, String, Plan)]) -> Result<(), Error> {
-    let takings: Vec<_> = settlements.iter().flat_map(|(account, invoice, plan)| takings(*account, invoice, plan)).collect();
+    let takings: Vec<_> =
+        settlements.iter().flat_map(|(account, invoice, plan)| takings(*account, invoice, plan)).collect();
     let mut keys: Vec<_> = takings.iter().map(|taking| (taking.account, taking.lot)).collect();
     keys.sort_unstable();
     keys.dedup();

@@ -32,7 +32,8 @@ use crate::{
     },
     error::Error,
     events::{
-        CreditOrderCanceled, CreditOrderCreated, CreditOrderExpired, CreditOrderPaid, CreditOrderPaymentFailed,
+        CreditOrderCanceled, CreditOrderCreated, CreditOrderExpired, CreditOrderPaid,
+        CreditOrderPaymentFailed,
     },
     names::{order_name, parse_order, project_name},
     notices,
@@ -125,7 +126,8 @@ pub async fn create(
 ) -> Result<CreditOrder, Error> {
     let order = preview(tx, at, &new).await?;
     store::order::insert(tx, &order).await?;
-    store::order::insert_link(tx, digest(&links.token(order.account, order.id)), order.account, order.id).await?;
+    store::order::insert_link(tx, digest(&links.token(order.account, order.id)), order.account, order.id)
+        .await?;
     let name = order_name(order.account, order.id);
     audit::record(tx, at, call, order.account, &name).await?;
     let fact = CreditOrderCreated {
@@ -178,7 +180,8 @@ pub(crate) async fn expire(
     Ok(Some(expired))
 }
 
-/// Tells the gate that an initial order will not be paid any more (R4.3).
+/// Tells the gate that an initial order will not be paid any more (R4.3), unless the project can still be
+/// funded by another one.
 pub(crate) async fn gate_unfunded(
     tx: &Tx,
     at: Instant,
@@ -186,7 +189,8 @@ pub(crate) async fn gate_unfunded(
     gate: &dyn ProjectGate,
     order: &CreditOrder,
 ) -> Result<(), Error> {
-    if order.initial {
+    let others = query::open_orders(tx, order.account, order.project, at).await?;
+    if order.initial && !others.iter().any(|other| other.initial) {
         gate.unfunded(tx, at, call, order.account, order.project).await.map_err(Error::Port)?;
     }
     Ok(())

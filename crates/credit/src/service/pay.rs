@@ -7,15 +7,7 @@
 //! | 3. read the order and the payment again and answer | the second |
 
 use florin_payment::{Initiator, Means, NewPayment, Payment, PaymentId, PaymentMethodId, Payments};
-use florin_platform::{
-    audit,
-    call::Call,
-    db::Tx,
-    etag,
-    id::AccountId,
-    outbox,
-    secret::digest,
-};
+use florin_platform::{audit, call::Call, db::Tx, etag, id::AccountId, outbox, secret::digest};
 use florin_settlement::Instant;
 use sea_orm::ConnectionTrait;
 
@@ -96,7 +88,8 @@ pub(crate) async fn begin(tx: &Tx, at: Instant, call: &Call, payable: &Payable) 
     store::order::save(tx, &paying).await?;
     audit::record(tx, at, call, account, &name).await?;
     let payment_name = florin_payment::payment_name(account, payment);
-    outbox::append(tx, at, account, &CreditOrderPaymentStarted { credit_order: name, payment: payment_name }).await?;
+    outbox::append(tx, at, account, &CreditOrderPaymentStarted { credit_order: name, payment: payment_name })
+        .await?;
     Ok(payment)
 }
 

@@ -60,7 +60,8 @@ pub(crate) async fn place(
     let account = query::active_account(tx, purchase.account).await?;
     let view = query::live_project(gate, Reader::Within(tx), purchase.account, purchase.project).await?;
     let Purchase { project, net, .. } = purchase;
-    orders::create(tx, at, call, links, NewOrder { account: &account, project, net, initial: view.pending }).await
+    orders::create(tx, at, call, links, NewOrder { account: &account, project, net, initial: view.pending })
+        .await
 }
 
 /// Gives up an order; a project that waits for it is canceled with it (R4.3).

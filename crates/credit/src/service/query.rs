@@ -32,7 +32,10 @@ pub(crate) async fn account(connection: &impl ConnectionTrait, id: AccountId) ->
 }
 
 /// The account, if it is ACTIVE.
-pub(crate) async fn active_account(connection: &impl ConnectionTrait, id: AccountId) -> Result<Account, Error> {
+pub(crate) async fn active_account(
+    connection: &impl ConnectionTrait,
+    id: AccountId,
+) -> Result<Account, Error> {
     let account = account(connection, id).await?;
     match account.state {
         AccountState::Active => Ok(account),
@@ -131,7 +134,8 @@ pub(crate) async fn list_lots(
         kinds: wanted.kinds,
         states: wanted.states,
     };
-    Ok(store::movement::list_lots(connection, wanted.account, &filter, at, after(page)?, page.fetch()).await?)
+    Ok(store::movement::list_lots(connection, wanted.account, &filter, at, after(page)?, page.fetch())
+        .await?)
 }
 
 /// A lot under its name, or NOT_FOUND: also when it belongs to another project than its name says.

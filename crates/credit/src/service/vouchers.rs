@@ -172,7 +172,12 @@ async fn tell_locked(tx: &Tx, at: Instant, account: AccountId, until: Instant) -
     Ok(())
 }
 
-async fn redeemer(tx: &Tx, account: &Account, campaign: &Campaign, context: Context) -> Result<Redeemer, Error> {
+async fn redeemer(
+    tx: &Tx,
+    account: &Account,
+    campaign: &Campaign,
+    context: Context,
+) -> Result<Redeemer, Error> {
     let group = campaign.terms.exclusion_group.as_deref();
     let (redeemed, redeemed_of_group) = store::redemption::before(tx, account.id, campaign.id, group).await?;
     Ok(Redeemer {

@@ -9,7 +9,9 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{Currency, Restriction};
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
+use sea_orm::{
+    ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QuerySelect, Set, Value, entity::prelude::*,
+};
 
 use super::places;
 use crate::domain::campaign::{Audience, Campaign, CampaignId, CodeStyle, Lifetime, Offer, Terms};

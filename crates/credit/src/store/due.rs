@@ -67,7 +67,8 @@ pub(crate) async fn insert(
     if tasks.is_empty() {
         return Ok(());
     }
-    let text = format!("INSERT INTO {TABLE} (account_id, lot_id, task, due_at) VALUES {}", places(tasks.len(), 4));
+    let text =
+        format!("INSERT INTO {TABLE} (account_id, lot_id, task, due_at) VALUES {}", places(tasks.len(), 4));
     let values = tasks.iter().flat_map(|(task, at)| -> [Value; 4] {
         [account.into(), lot.into(), task.text().into(), At::from(*at).into()]
     });
@@ -75,9 +76,14 @@ pub(crate) async fn insert(
 }
 
 /// What is due at `at`, the longest overdue first.
-pub(crate) async fn take(connection: &impl ConnectionTrait, at: Instant, limit: u32) -> Result<Vec<Due>, DbErr> {
-    let text =
-        format!("SELECT account_id, lot_id, task FROM {TABLE} WHERE due_at <= $1 ORDER BY due_at LIMIT {limit}");
+pub(crate) async fn take(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    limit: u32,
+) -> Result<Vec<Due>, DbErr> {
+    let text = format!(
+        "SELECT account_id, lot_id, task FROM {TABLE} WHERE due_at <= $1 ORDER BY due_at LIMIT {limit}"
+    );
     let rows = connection.query_all_raw(sql(connection, &text, [At::from(at).into()])).await?;
     rows.iter().map(due).collect()
 }

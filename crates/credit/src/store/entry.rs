@@ -9,7 +9,10 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::domain::entry::VoucherEntry;
 
-pub(crate) async fn find(connection: &impl ConnectionTrait, account: AccountId) -> Result<VoucherEntry, DbErr> {
+pub(crate) async fn find(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<VoucherEntry, DbErr> {
     let text = "SELECT wrong, since_at, locked_until FROM voucher_entry WHERE account_id = $1";
     let Some(row) = connection.query_one_raw(sql(connection, text, [account.into()])).await? else {
         return Ok(VoucherEntry::default());

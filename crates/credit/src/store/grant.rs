@@ -32,7 +32,8 @@ impl TryFrom<Row> for Grant {
         Ok(Self {
             id: row.id,
             account: row.account_id,
-            kind: GrantKind::parse(&row.kind).ok_or_else(|| CorruptRow::new("credit_grant", "unknown kind"))?,
+            kind: GrantKind::parse(&row.kind)
+                .ok_or_else(|| CorruptRow::new("credit_grant", "unknown kind"))?,
             amount: row.amount.money(row.currency.0),
             reason: row.reason,
             lot: row.lot_id,

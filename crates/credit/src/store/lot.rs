@@ -199,9 +199,9 @@ pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> R
              AND credit_lot.remaining >= v.column3",
             places(chunk.len(), 3)
         );
-        let values = chunk
-            .iter()
-            .flat_map(|(account, lot, amount)| -> [Value; 3] { [(*account).into(), (*lot).into(), amount.minor().into()] });
+        let values = chunk.iter().flat_map(|(account, lot, amount)| -> [Value; 3] {
+            [(*account).into(), (*lot).into(), amount.minor().into()]
+        });
         let taken = tx.execute_raw(sql(tx, &text, values)).await?.rows_affected();
         if usize::try_from(taken) != Ok(chunk.len()) {
             return Ok(false);

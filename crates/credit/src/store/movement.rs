@@ -76,7 +76,8 @@ fn values(movement: &Movement) -> [Value; COLUMN_COUNT] {
 /// Appends movements, many in one statement.
 pub(crate) async fn insert(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr> {
     for chunk in movements.chunks(BINDS_MAX / COLUMN_COUNT) {
-        let text = format!("INSERT INTO credit_movement ({COLUMNS}) VALUES {}", places(chunk.len(), COLUMN_COUNT));
+        let text =
+            format!("INSERT INTO credit_movement ({COLUMNS}) VALUES {}", places(chunk.len(), COLUMN_COUNT));
         tx.execute_raw(sql(tx, &text, chunk.iter().flat_map(values))).await?;
     }
     Ok(())
@@ -94,7 +95,8 @@ pub(crate) async fn list(
         "SELECT {COLUMNS} FROM credit_movement WHERE account_id = $1 AND lot_id = $2 AND sequence > $3 \
          ORDER BY sequence LIMIT {fetch}"
     );
-    let rows = connection.query_all_raw(sql(connection, &text, [account.into(), lot.into(), after.into()])).await?;
+    let rows =
+        connection.query_all_raw(sql(connection, &text, [account.into(), lot.into(), after.into()])).await?;
     rows.iter().map(|row| Ok(Movement::try_from(Row::from_query_result(row, "")?)?)).collect()
 }
 

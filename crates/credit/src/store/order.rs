@@ -7,7 +7,9 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{Instant, TaxCategory, TaxRate};
-use sea_orm::{Condition, ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{
+    Condition, ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, entity::prelude::*,
+};
 
 use crate::domain::{
     lot::CreditId,
@@ -167,7 +169,8 @@ pub(crate) async fn list(
     after: Option<OrderId>,
     fetch: u64,
 ) -> Result<Vec<CreditOrder>, DbErr> {
-    let mut query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
+    let mut query =
+        Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
     if let Some(project) = filter.project {
         query = query.filter(Column::ProjectId.eq(project));
     }
@@ -213,7 +216,9 @@ pub(crate) async fn unsupplied(
 ) -> Result<Vec<(AccountId, OrderId)>, DbErr> {
     keys(
         Entity::find()
-            .filter(Column::State.eq("PAID").and(Column::LotId.is_null()).and(Column::SupplyAt.lte(At::from(at))))
+            .filter(
+                Column::State.eq("PAID").and(Column::LotId.is_null()).and(Column::SupplyAt.lte(At::from(at))),
+            )
             .order_by_asc(Column::SupplyAt)
             .limit(limit),
         connection,

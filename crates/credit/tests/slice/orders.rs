@@ -1,8 +1,9 @@
 //! Buying cloud credit (R6.3, R6.4).
 
 use florin_api::credit::v1::{
-    CancelCreditOrderRequest, CreditOrder, GetCreditOrderRequest, ListCreditOrdersRequest, PreviewCreditOrderRequest,
-    credit::State as LotState, credit_order::State, credit_order_service_server::CreditOrderService,
+    CancelCreditOrderRequest, CreditOrder, GetCreditOrderRequest, ListCreditOrdersRequest,
+    PreviewCreditOrderRequest, credit::State as LotState, credit_order::State,
+    credit_order_service_server::CreditOrderService,
 };
 use florin_api::payment::v1::payment::State as PaymentState;
 use florin_credit::orders;
@@ -24,7 +25,8 @@ impl World {
     }
 
     async fn cancel(&self, name: &str) -> Result<CreditOrder, Status> {
-        let request = CancelCreditOrderRequest { name: name.to_owned(), ..CancelCreditOrderRequest::default() };
+        let request =
+            CancelCreditOrderRequest { name: name.to_owned(), ..CancelCreditOrderRequest::default() };
         self.order_rpc().cancel_credit_order(self.request(request)).await.map(Response::into_inner)
     }
 }
@@ -212,6 +214,12 @@ on_both_backends! {
         let other = world.order(30).await.expect("an order");
         world.cancel(&other.name).await.expect("canceled");
         assert_eq!(world.projects.told(), ["unfunded"], "only an initial order funds a project");
+        world.projects.set(world.account, world.project, PENDING);
+        let (one, another) = (world.order(30).await.expect("an order"), world.order(40).await.expect("an order"));
+        world.cancel(&one.name).await.expect("canceled");
+        assert_eq!(world.projects.told(), ["unfunded"], "another order can still fund it");
+        world.cancel(&another.name).await.expect("canceled");
+        assert_eq!(world.projects.told(), ["unfunded", "unfunded"]);
     }
 
     async fn orders_are_listed_in_order_by_state_and_page(database: TestDatabase) {

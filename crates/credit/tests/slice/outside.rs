@@ -95,12 +95,18 @@ pub(crate) struct Till;
 
 #[async_trait::async_trait]
 impl Outcomes for Till {
-    async fn settled(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<Settled, BoxError> {
+    async fn settled(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+    ) -> Result<Settled, BoxError> {
         let (account, order) = orders::of_reference(&payment.reference).ok_or("not an order")?;
         Ok(match orders::paid(tx, at, call, account, order, payment).await? {
-            orders::PaidOrder::Issued(..) | orders::PaidOrder::Deferred(_) | orders::PaidOrder::Already(_) => {
-                Settled::Accepted
-            }
+            orders::PaidOrder::Issued(..)
+            | orders::PaidOrder::Deferred(_)
+            | orders::PaidOrder::Already(_) => Settled::Accepted,
             orders::PaidOrder::NotPayable => Settled::Unwanted,
         })
     }

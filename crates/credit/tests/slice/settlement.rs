@@ -3,7 +3,8 @@
 use florin_credit::{Error, lots, loyalty};
 use florin_platform::{call::Call, id::AccountId};
 use florin_settlement::{
-    AccountRef, Due, DueLine, Instant, LineKey, Percentage, Period, Plan, PlanFamily, ProjectRef, TaxCategory, TaxRate, plan,
+    AccountRef, Due, DueLine, Instant, LineKey, Percentage, Period, Plan, PlanFamily, ProjectRef,
+    TaxCategory, TaxRate, plan,
 };
 use florin_testbed::on_both_backends;
 

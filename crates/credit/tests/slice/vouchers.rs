@@ -130,6 +130,27 @@ on_both_backends! {
         world.redeem(&code).await.expect("the hour is over");
     }
 
+    /// A rehearsal takes nothing, and is no way around the count of wrong tries.
+    async fn a_rehearsed_redemption_takes_nothing_and_still_counts_wrong_tries(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let code = world.code(|_| {}).await;
+        let rehearse = async |code: &str| {
+            let request = florin_api::credit::v1::RedeemVoucherRequest {
+                parent: florin_credit::project_name(world.account, world.project),
+                code: code.to_owned(),
+                validate_only: true,
+                request_id: String::new(),
+            };
+            world.voucher_rpc().redeem_voucher(world.request(request)).await.map(Response::into_inner)
+        };
+        assert_eq!(rehearse(&code).await.expect("a lot").initial_amount, Some(euros(10)));
+        assert_eq!(world.count("SELECT COUNT(*) FROM credit_lot", []).await, 0);
+        for _ in 0..5 {
+            assert_eq!(reason(rehearse("nonsense").await), "VOUCHER_UNKNOWN");
+        }
+        assert_eq!(reason(rehearse(&code).await), "VOUCHER_ENTRY_LOCKED");
+    }
+
     async fn a_check_tells_what_a_code_gives_and_takes_nothing(database: TestDatabase) {
         let world = World::new(&database).await;
         let code = world.code(|campaign| campaign.audience = Audience::FirstProject.into()).await;

@@ -6,12 +6,16 @@ use std::sync::{
 };
 
 use florin_api::credit::v1::{
-    Campaign, CreateCreditOrderRequest, Credit, CreditOrder, GenerateCodesRequest, GrantLaunchPadRequest,
-    ListCreditsRequest, ListMovementsRequest, Movement, PayCreditOrderRequest, PayCreditOrderResponse,
-    PaymentLinkSource, RedeemVoucherRequest, campaign::{Audience, CodeStyle, LotLifetime},
-    campaign_service_server::CampaignService, credit_order_service_server::CreditOrderService,
-    credit_service_server::CreditService, grant_service_server::GrantService,
-    pay_credit_order_request::Source, voucher_service_server::VoucherService, CreateCampaignRequest, Grant,
+    Campaign, CreateCampaignRequest, CreateCreditOrderRequest, Credit, CreditOrder, GenerateCodesRequest,
+    Grant, GrantLaunchPadRequest, ListCreditsRequest, ListMovementsRequest, Movement, PayCreditOrderRequest,
+    PayCreditOrderResponse, PaymentLinkSource, RedeemVoucherRequest,
+    campaign::{Audience, CodeStyle, LotLifetime},
+    campaign_service_server::CampaignService,
+    credit_order_service_server::CreditOrderService,
+    credit_service_server::CreditService,
+    grant_service_server::GrantService,
+    pay_credit_order_request::Source,
+    voucher_service_server::VoucherService,
 };
 use florin_api::google::r#type::Money as WireMoney;
 use florin_credit::{
@@ -140,7 +144,12 @@ impl World {
     }
 
     pub(crate) fn order_rpc(&self) -> CreditOrderRpc {
-        CreditOrderRpc::new(self.platform.clone(), self.gate.clone(), self.payments.clone(), self.links.clone())
+        CreditOrderRpc::new(
+            self.platform.clone(),
+            self.gate.clone(),
+            self.payments.clone(),
+            self.links.clone(),
+        )
     }
 
     pub(crate) fn credit_rpc(&self) -> CreditRpc {
@@ -161,7 +170,12 @@ impl World {
         self.order_rpc().create_credit_order(self.request(request)).await.map(Response::into_inner)
     }
 
-    pub(crate) fn new_order(&self, account: AccountId, project: ProjectId, units: i64) -> CreateCreditOrderRequest {
+    pub(crate) fn new_order(
+        &self,
+        account: AccountId,
+        project: ProjectId,
+        units: i64,
+    ) -> CreateCreditOrderRequest {
         CreateCreditOrderRequest {
             parent: wire::account_name(account),
             credit_order: Some(CreditOrder {
@@ -174,7 +188,11 @@ impl World {
     }
 
     /// Pays an order through its link, without a session.
-    pub(crate) async fn pay(&self, order: &CreditOrder, card: &str) -> Result<PayCreditOrderResponse, Status> {
+    pub(crate) async fn pay(
+        &self,
+        order: &CreditOrder,
+        card: &str,
+    ) -> Result<PayCreditOrderResponse, Status> {
         let request = self.payment(order, card);
         let request = self.request_by(Principal::Anonymous, "pay", request);
         self.order_rpc().pay_credit_order(request).await.map(Response::into_inner)
@@ -192,7 +210,8 @@ impl World {
 
     /// All lots of the account.
     pub(crate) async fn credits(&self, account: AccountId) -> Vec<Credit> {
-        let request = ListCreditsRequest { parent: wire::account_name(account), ..ListCreditsRequest::default() };
+        let request =
+            ListCreditsRequest { parent: wire::account_name(account), ..ListCreditsRequest::default() };
         let listed = self.credit_rpc().list_credits(self.request(request)).await.expect("a list");
         listed.into_inner().credits
     }
@@ -252,7 +271,12 @@ impl World {
         self.redeem_in(self.account, self.project, code).await
     }
 
-    pub(crate) async fn redeem_in(&self, account: AccountId, project: ProjectId, code: &str) -> Result<Credit, Status> {
+    pub(crate) async fn redeem_in(
+        &self,
+        account: AccountId,
+        project: ProjectId,
+        code: &str,
+    ) -> Result<Credit, Status> {
         let request = RedeemVoucherRequest {
             parent: project_name(account, project),
             code: code.to_owned(),
@@ -278,7 +302,8 @@ impl World {
     }
 
     async fn move_to(&self, target: Instant) {
-        let moved = self.platform.db.write(|tx| async move { self.platform.clock.move_to(&tx, target).await });
+        let moved =
+            self.platform.db.write(|tx| async move { self.platform.clock.move_to(&tx, target).await });
         moved.await.map(|_: Moved| ()).map_err(|error: DbErr| error).expect("the clock moves");
     }
 
@@ -290,7 +315,8 @@ impl World {
     /// The number a query of one bigint gives.
     pub(crate) async fn count<const N: usize>(&self, text: &str, values: [Value; N]) -> i64 {
         let connection = self.platform.db.reader();
-        let row = connection.query_one_raw(sql(connection, text, values)).await.expect("a query").expect("a row");
+        let row =
+            connection.query_one_raw(sql(connection, text, values)).await.expect("a query").expect("a row");
         row.try_get_by_index(0).expect("a number")
     }
 

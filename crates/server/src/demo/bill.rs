@@ -1,8 +1,11 @@
 //! The month ends: estimated, issued, settled, explained (R7, R8).
 
-use florin_api::invoicing::v1::{
-    ConsideredLot, EstimateInvoiceRequest, ExplainSettlementRequest, Invoice, ListInvoicesRequest, TaxLine,
-    considered_lot::SkipReason, invoice,
+use florin_api::{
+    credit::v1::FundingKind,
+    invoicing::v1::{
+        ConsideredLot, EstimateInvoiceRequest, ExplainSettlementRequest, Invoice, ListInvoicesRequest, TaxLine,
+        considered_lot::SkipReason, invoice,
+    },
 };
 
 use super::{Stage, credit::kind, people::Customer, print, usage::decimal};
@@ -31,7 +34,8 @@ pub(super) async fn settled_and_explained(stage: &Stage, ada: &Customer) -> Resu
 
 fn totals(invoice: &Invoice) {
     let mut rows = vec![vec!["usage, net".to_owned(), print::money(invoice.net_total.as_ref())]];
-    for debit in &invoice.debits {
+    let lots = invoice.debits.iter().filter(|debit| debit.kind() != FundingKind::PaymentMethod);
+    for debit in lots {
         rows.push(vec![format!("− {}", kind(debit.kind())), print::money(debit.amount.as_ref())]);
     }
     rows.push(vec!["net after credit".to_owned(), print::money(invoice.net_after_credit.as_ref())]);

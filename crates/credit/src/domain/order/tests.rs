@@ -135,7 +135,10 @@ fn a_supplied_order_keeps_its_lot() {
         panic!("the order is payable")
     };
     let supplied = paid.supplied(now, CreditId::from_u128(1)).supplied(now, CreditId::from_u128(2));
-    assert_eq!(supplied.state, OrderState::Paid { paid: now, supply: now, lot: Some(CreditId::from_u128(1)) });
+    assert_eq!(
+        supplied.state,
+        OrderState::Paid { paid: now, supply: now, lot: Some(CreditId::from_u128(1)) }
+    );
 }
 
 #[test]

@@ -96,7 +96,7 @@ on_both_backends! {
         let broken = Request::new(GetAccountRequest { name: "not a number".to_owned() });
         let status = grpc.unary(broken, path, codec).await.unwrap_err();
         assert_ne!(status.code(), Code::Ok);
-        refusal(&status);
+        let _ = refusal(&status);
         florin.stop().await;
     }
 

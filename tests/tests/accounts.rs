@@ -60,6 +60,9 @@ on_both_backends! {
         let other = CreateAccountRequest { request_id: "once".to_owned(), ..new_account("bob") };
         let status = florin.anonymous.accounts().create_account(other).await.unwrap_err();
         assert_eq!(refusal(&status), (Code::AlreadyExists, "REQUEST_ID_REUSED".to_owned()));
+        let long = CreateAccountRequest { request_id: "x".repeat(65), ..new_account("carl") };
+        let status = florin.anonymous.accounts().create_account(long).await.unwrap_err();
+        assert_eq!(violated(&status), ["request_id"]);
         florin.stop().await;
     }
 

@@ -70,11 +70,12 @@ on_both_backends! {
         let ben = florin.customer("ben").await;
         let funding = Funding::InitialCredit(InitialCredit { amount: Some(euros(30)) });
         let project = ben.create_project(Some(funding)).await.unwrap();
-        florin.advance_to("2027-03-03T08:00:00Z").await;
         let get = GetCreditOrderRequest { name: project.credit_order.clone() };
+        let order = ben.caller.credit_orders().get_credit_order(get.clone()).await.unwrap().into_inner();
+        florin.advance_to("2027-03-03T08:00:00Z").await;
+        let status = pay_by_link(&florin, &order, "card-approved").await.unwrap_err();
         let order = ben.caller.credit_orders().get_credit_order(get).await.unwrap().into_inner();
         assert_eq!(order.state(), credit_order::State::Expired);
-        let status = pay_by_link(&florin, &order, "card-approved").await.unwrap_err();
         assert!(["ORDER_EXPIRED", "ORDER_NOT_PAYABLE"].contains(&refusal(&status).1.as_str()), "{status:?}");
         assert!(ben.credits().await.is_empty());
         assert_eq!(ben.project(&project.name).await.state(), project::State::Canceled);

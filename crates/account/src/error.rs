@@ -2,7 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    access::unauthenticated, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
+    access::unauthenticated, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
 };
 use florin_settlement::Instant;
 use sea_orm::DbErr;
@@ -57,7 +57,7 @@ pub enum Error {
     NoSession,
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// Hashing failed.
     #[error("password hashing failed")]
     Hash(#[from] HashError),
@@ -100,7 +100,7 @@ impl From<Error> for Status {
                 Refusal::new(Code::ResourceExhausted, ErrorReason::LoginThrottled, text).retry_after(wait)
             }
             Error::NoSession => unauthenticated(&text),
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Hash(error) => Refusal::internal(&error),
             Error::Database(error) => Refusal::database(&error),
         };

@@ -2,7 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    column::CorruptRow, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
+    column::CorruptRow, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
 };
 use florin_settlement::{Instant, LotError, MoneyError};
 use sea_orm::DbErr;
@@ -92,7 +92,7 @@ pub enum Error {
     Port(#[source] PortError),
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// The database failed.
     #[error("database")]
     Database(#[from] DbErr),
@@ -160,7 +160,7 @@ impl From<Error> for Status {
             Error::CampaignCodeExists => precondition(ErrorReason::CampaignCodeExists),
             Error::CampaignBudgetExceeded => precondition(ErrorReason::CampaignBudgetExceeded),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Database(error) => Refusal::database(&error),
             Error::Port(cause) => match cause.downcast_ref::<DbErr>() {
                 Some(error) => Refusal::database(error),

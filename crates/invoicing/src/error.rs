@@ -2,7 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    db::is_contention, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
+    db::is_contention, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
 };
 use florin_settlement::{Instant, Month, RoundingError};
 use sea_orm::DbErr;
@@ -39,7 +39,7 @@ pub enum Error {
     },
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// The charges make no invoice.
     #[error("the charges make no invoice")]
     Draft(#[from] DraftError),
@@ -86,7 +86,7 @@ impl Error {
             | Self::PeriodNotOver { .. }
             | Self::RunInProgress { .. }
             | Self::EarlierMonthUnbilled { .. }
-            | Self::RequestIdReused(_)
+            | Self::RequestIdRefused(_)
             | Self::Draft(_)
             | Self::Proof(_)
             | Self::Rounding(_)
@@ -132,7 +132,7 @@ impl From<Error> for Status {
                 Refusal::failed_precondition(ErrorReason::EarlierMonthUnbilled, text)
                     .with("billing_month", month)
             }
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Project(error) => return error.into(),
             Error::Credit(error) => return error.into(),
             Error::Payment(error) => return error.into(),

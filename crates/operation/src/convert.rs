@@ -13,7 +13,7 @@ use crate::{schedule::JobRun, store::Raised};
 /// Renders a notice; its secret, if it has one, is derived for this answer only.
 pub(crate) fn notice(raised: &Raised, key: &ServerKey) -> operation::Notice {
     let body = match &raised.secret_purpose {
-        Some(purpose) => raised.body.replace(SECRET, &key.short_code(purpose)),
+        Some(purpose) => raised.body.replace(SECRET, &key.reveal(purpose)),
         None => raised.body.clone(),
     };
     operation::Notice {

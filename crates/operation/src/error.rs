@@ -1,7 +1,7 @@
 //! What can go wrong when operating Florin, and what the caller is told.
 
 use florin_api::error::v1::ErrorReason;
-use florin_platform::{idempotency::RequestIdReused, refusal::Refusal, violation::Violations};
+use florin_platform::{idempotency::RequestIdRefused, refusal::Refusal, violation::Violations};
 use sea_orm::DbErr;
 use tonic::Status;
 
@@ -27,7 +27,7 @@ pub enum Error {
     Schedule(#[from] ScheduleError),
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// The database failed.
     #[error("database")]
     Database(#[from] DbErr),
@@ -42,7 +42,7 @@ impl From<Error> for Status {
             Error::ClockBackwards => Refusal::failed_precondition(ErrorReason::ClockBackwards, text),
             Error::NotASandbox => Refusal::failed_precondition(ErrorReason::NotASandbox, text),
             Error::Schedule(error) => Refusal::internal(&error),
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Database(error) => Refusal::database(&error),
         };
         refusal.into()

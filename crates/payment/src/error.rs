@@ -2,7 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    db::is_contention, idempotency::RequestIdReused, refusal::Refusal, violation::Violations,
+    db::is_contention, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
 };
 use florin_settlement::{Currency, Money};
 use sea_orm::DbErr;
@@ -72,7 +72,7 @@ pub enum Error {
     NotASandbox,
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// What is paid for could not take in the outcome.
     #[error("the outcome of a payment could not be taken in")]
     Outcome(#[source] BoxError),
@@ -115,7 +115,7 @@ impl From<Error> for Status {
             }
             Error::NotPayable(_) => Refusal::internal(&error),
             Error::NotASandbox => Refusal::new(Code::Unimplemented, ErrorReason::NotASandbox, text),
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Outcome(cause) => match cause.downcast_ref::<DbErr>() {
                 Some(database) if is_contention(database) => Refusal::overloaded(),
                 _ => Refusal::internal(&*cause),

@@ -25,13 +25,19 @@ use crate::{
     secret,
 };
 
-/// The longest request id accepted, in bytes.
-pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// The longest request id accepted, in characters.
+pub const REQUEST_ID_CHARACTERS_MAX: usize = 64;
 
-/// The request id was used before, for another request.
+/// Why a request id is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this request id was already used for another request")]
-pub struct RequestIdReused;
+pub enum RequestIdRefused {
+    /// It was used before, for another request.
+    #[error("this request id was already used for another request")]
+    Reused,
+    /// It is too long, or not printable ASCII.
+    #[error("must be at most {REQUEST_ID_CHARACTERS_MAX} printable ASCII characters")]
+    Malformed,
+}
 
 /// What makes two requests the same. No request id, no memory of it.
 #[derive(Clone, Debug)]
@@ -52,8 +58,8 @@ pub enum Claim {
     Answered(Vec<u8>),
     /// It was begun, under this reference, and not finished.
     Begun(String),
-    /// It was another request.
-    Reused,
+    /// It cannot be claimed.
+    Refused(RequestIdRefused),
 }
 
 impl RequestKey {
@@ -80,6 +86,10 @@ impl RequestKey {
         if self.request_id.is_empty() {
             return Ok(Claim::New);
         }
+        let printable = self.request_id.bytes().all(|byte| byte.is_ascii_graphic());
+        if !printable || self.request_id.len() > REQUEST_ID_CHARACTERS_MAX {
+            return Ok(Claim::Refused(RequestIdRefused::Malformed));
+        }
         let insert = "INSERT INTO idempotency (account_id, principal, method, request_id, fingerprint, created_at) \
                       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         let values = [
@@ -101,7 +111,7 @@ impl RequestKey {
             .ok_or_else(|| DbErr::RecordNotFound("idempotency key vanished".to_owned()))?;
         let fingerprint: Vec<u8> = row.try_get_by_index(0)?;
         if !secret::same(&fingerprint, &self.fingerprint) {
-            return Ok(Claim::Reused);
+            return Ok(Claim::Refused(RequestIdRefused::Reused));
         }
         let answer: Option<Vec<u8>> = row.try_get_by_index(1)?;
         let reference: Option<String> = row.try_get_by_index(2)?;
@@ -159,7 +169,7 @@ impl Platform {
     where
         Answer: Message + Default,
         Fut: Future<Output = Result<Answer, E>>,
-        E: From<DbErr> + From<RequestIdReused>,
+        E: From<DbErr> + From<RequestIdRefused>,
     {
         self.mutate_or_trace(key, |tx, now| {
             let done = work(tx, now);
@@ -178,7 +188,7 @@ impl Platform {
     where
         Answer: Message + Default,
         Fut: Future<Output = Result<Result<Answer, E>, E>>,
-        E: From<DbErr> + From<RequestIdReused>,
+        E: From<DbErr> + From<RequestIdRefused>,
     {
         let work = &work;
         self.db
@@ -187,7 +197,7 @@ impl Platform {
                 match key.claim(&tx, now).await? {
                     Claim::New | Claim::Begun(_) => {}
                     Claim::Answered(bytes) => return decode(&bytes).map(Ok).map_err(E::from),
-                    Claim::Reused => return Err(RequestIdReused.into()),
+                    Claim::Refused(refused) => return Err(refused.into()),
                 }
                 let outcome = work(tx.clone(), now).await?;
                 match &outcome {
@@ -216,7 +226,7 @@ impl Platform {
         Begin: Future<Output = Result<String, E>>,
         Between: Future<Output = Result<(), E>>,
         Finish: Future<Output = Result<Answer, E>>,
-        E: From<DbErr> + From<RequestIdReused>,
+        E: From<DbErr> + From<RequestIdRefused>,
     {
         let (begin, finish) = (&begin, &finish);
         let begun = self
@@ -231,7 +241,7 @@ impl Platform {
                     }
                     Claim::Begun(reference) => Ok(Begun::Under(reference)),
                     Claim::Answered(bytes) => decode(&bytes).map(Begun::Finished).map_err(E::from),
-                    Claim::Reused => Err(E::from(RequestIdReused)),
+                    Claim::Refused(refused) => Err(E::from(refused)),
                 }
             })
             .await?;

@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{call, db::is_contention, idempotency::RequestIdReused, violation::Violations};
+use crate::{call, db::is_contention, idempotency::RequestIdRefused, violation::Violations};
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "florin";
@@ -120,10 +120,13 @@ impl Refusal {
         if is_contention(error) { Self::overloaded() } else { Self::internal(error) }
     }
 
-    /// The same request id came with another body.
+    /// The request id cannot be used for this request.
     #[must_use]
-    pub fn request_id_reused(error: &RequestIdReused) -> Self {
-        Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error)
+    pub fn request_id_refused(refused: RequestIdRefused) -> Self {
+        match refused {
+            RequestIdRefused::Reused => Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, refused),
+            RequestIdRefused::Malformed => Self::invalid(Violations::one("request_id", refused)),
+        }
     }
 
     /// Adds a machine-readable fact to the `ErrorInfo`.

@@ -3,7 +3,7 @@
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
     db::is_contention,
-    idempotency::RequestIdReused,
+    idempotency::RequestIdRefused,
     refusal::{Refusal, Unmet},
     violation::Violations,
 };
@@ -93,7 +93,7 @@ pub enum Error {
     Payment(#[from] florin_payment::Error),
     /// The same request id with another body.
     #[error(transparent)]
-    RequestIdReused(#[from] RequestIdReused),
+    RequestIdRefused(#[from] RequestIdRefused),
     /// A slice above failed.
     #[error("a port")]
     Port(#[from] PortError),
@@ -166,7 +166,7 @@ impl From<Error> for Status {
             Error::Rounding(error) => Refusal::internal(&error),
             Error::Credit(error) => return error.into(),
             Error::Payment(error) => return error.into(),
-            Error::RequestIdReused(reused) => Refusal::request_id_reused(&reused),
+            Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Port(error) => Refusal::internal(error.as_ref()),
             Error::Database(error) => Refusal::database(&error),
         };

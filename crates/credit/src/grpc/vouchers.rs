@@ -78,7 +78,8 @@ impl VoucherService for VoucherRpc {
                 redeem::check(&tx, now, &*self.gate, account, Some(project), &request.code).await
             };
             self.platform.db.write(guess).await?.map_err(Error::from)?;
-            return Ok(Response::new(rehearse(&self.platform, redeem).await??));
+            let rehearsed = rehearse(&self.platform, redeem).await??;
+            return Ok(Response::new(Credit { name: String::new(), ..rehearsed }));
         }
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
         Ok(Response::new(self.platform.mutate_or_trace::<_, Error, _>(&key, redeem).await?))

@@ -3,8 +3,8 @@
 use florin_api::{
     credit::v1::FundingKind,
     invoicing::v1::{
-        ConsideredLot, EstimateInvoiceRequest, ExplainSettlementRequest, Invoice, ListInvoicesRequest, TaxLine,
-        considered_lot::SkipReason, invoice,
+        ConsideredLot, EstimateInvoiceRequest, ExplainSettlementRequest, Invoice, ListInvoicesRequest,
+        TaxLine, considered_lot::SkipReason, invoice,
     },
 };
 

@@ -1,5 +1,7 @@
 //! Who may call what, proven for every method of every service (R2.6), and what the layers answer (R12).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::time::Duration;
 
 use florin_api::{account::v1::GetAccountRequest, project::v1::ListPlansRequest};

@@ -1,5 +1,7 @@
 //! Accounts over the wire (R2.1, R2.2, R2.3, R12.1): created once, confirmed once, told apart from nobody's.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use florin_api::account::v1::{
     ConfirmAccountRequest, CreateAccountRequest, GetAccountRequest, LoginRequest, ResendConfirmationRequest,
     UpdateAccountRequest, account::State,

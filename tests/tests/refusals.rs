@@ -1,6 +1,8 @@
 //! What the story refuses: no terms, no funding, a wrong voucher, an unpaid order, an expired lot, somebody
 //! else's project.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use florin_api::{
     credit::v1::{FundingKind, GetCreditOrderRequest, credit_order},
     invoicing::v1::{ConsideredLot, ExplainSettlementRequest, considered_lot::SkipReason, invoice},

@@ -1,5 +1,7 @@
 //! The `florin` program as it is run: settings, migration, the demo, and its end.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},

@@ -10,7 +10,7 @@ FLORIN_TEST_SCALE ?= 1
 export FLORIN_TEST_SCALE
 
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/florin/tools
-export FLORIN_TOOLS := $(TOOLS)
+export FLORIN_TEST_TOOLS := $(TOOLS)
 
 FLORIN := $(CARGO) run --locked -p florin-server --bin florin --
 TARGET = $$($(CARGO) metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')

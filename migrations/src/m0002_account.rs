@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::dialect;
+use crate::{dialect, guard::Guard};
 
 const TABLES: &str = "
 CREATE TABLE issuer (
@@ -122,13 +122,22 @@ CREATE TABLE service_token (
     revoked_at timestamptz
 )";
 
+/// An acceptance is evidence.
+const ACCEPTANCE: Guard = Guard {
+    table: "terms_acceptance",
+    key: &["account_id", "issuer", "version"],
+    frozen: &["account_id", "issuer", "version", "accepted_by", "accepted_at"],
+    refused_if: None,
+};
+
 #[derive(DeriveMigrationName)]
 pub(crate) struct Step;
 
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        dialect::create(manager, TABLES).await
+        dialect::create(manager, TABLES).await?;
+        ACCEPTANCE.install(manager).await
     }
 
     fn use_transaction(&self) -> Option<bool> {

@@ -85,6 +85,39 @@ on_both_backends! {
         florin.stop().await;
     }
 
+    /// R2.6: where anybody may call, a service is nobody in particular; it cannot use a customer's card.
+    async fn a_service_cannot_pay_with_a_customers_card(db: TestDatabase) {
+        let florin = Florin::start(&db).await;
+        let (ada, project) = florin.customer_with_project("ada").await;
+        let order = ada.order(&project, 5).await;
+        let methods = florin_api::payment::v1::ListPaymentMethodsRequest { parent: ada.account.clone(), ..Default::default() };
+        let methods = ada.caller.payment_methods().list_payment_methods(methods).await.unwrap().into_inner();
+        let card = methods.payment_methods[0].name.clone();
+        for role in Role::ALL {
+            let token = florin_tests::florin::service_token(&db, role).await;
+            let service = florin_tests::florin::Customer { caller: florin.anonymous.with_token(&token), ..ada.clone() };
+            let status = service.pay(&order.name, &card).await.unwrap_err();
+            assert_eq!(refusal(&status), (Code::NotFound, "NOT_FOUND".to_owned()), "{role:?}");
+        }
+        florin.stop().await;
+    }
+
+    /// R2.2, R10.1: only the sandbox plays the mailbox; nobody else reads the secrets in notices.
+    async fn secrets_in_notices_are_masked_for_everybody_but_the_sandbox(db: TestDatabase) {
+        let florin = Florin::start(&db).await;
+        let ada = florin.customer("ada").await;
+        let operator = florin_tests::florin::service_token(&db, Role::Operator).await;
+        let operator = florin.anonymous.with_token(&operator);
+        let list = florin_api::operation::v1::ListNoticesRequest { parent: ada.account.clone(), ..Default::default() };
+        for reader in [&ada.caller, &operator] {
+            let notices = reader.notices().list_notices(list.clone()).await.unwrap().into_inner().notices;
+            assert!(notices.iter().any(|notice| notice.body.contains("••••")));
+        }
+        let code = florin.mailed_code(&ada.account).await;
+        assert_eq!(code.len(), 9);
+        florin.stop().await;
+    }
+
     /// R12.2: also what the transport itself answers carries an ErrorInfo.
     async fn an_unknown_method_and_a_broken_message_are_explained(db: TestDatabase) {
         let florin = Florin::start(&db).await;

@@ -154,3 +154,22 @@ fn long_files_and_empty_names_are_refused() {
         ]
     );
 }
+
+/// The README's error table names every reason a client may see, and no other.
+#[test]
+fn the_readme_explains_every_reason() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("a README");
+    let table = readme.split("## Errors").nth(1).expect("an error table");
+    let explained: std::collections::BTreeSet<_> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"))
+        .filter_map(|line| line.split('`').next())
+        .map(str::to_owned)
+        .collect();
+    let known: std::collections::BTreeSet<_> = (1..10_000)
+        .filter_map(|number| florin_api::error::v1::ErrorReason::try_from(number).ok())
+        .map(|reason| florin_platform::refusal::reason_name(reason).to_owned())
+        .collect();
+    assert_eq!(explained, known);
+}

@@ -10,11 +10,24 @@ use florin_settlement::Instant;
 
 use crate::{schedule::JobRun, store::Raised};
 
-/// Renders a notice; its secret, if it has one, is derived for this answer only.
-pub(crate) fn notice(raised: &Raised, key: &ServerKey) -> operation::Notice {
-    let body = match &raised.secret_purpose {
-        Some(purpose) => raised.body.replace(SECRET, &key.reveal(purpose)),
-        None => raised.body.clone(),
+/// What stands for a secret that is not for this reader.
+const MASKED: &str = "••••";
+
+/// Whether a reader may see the secrets in notices: a sandbox plays the mailbox, nobody else does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Secrets<'k> {
+    /// Derived for this answer only.
+    Shown(&'k ServerKey),
+    /// Left out.
+    Masked,
+}
+
+/// Renders a notice.
+pub(crate) fn notice(raised: &Raised, secrets: Secrets<'_>) -> operation::Notice {
+    let body = match (&raised.secret_purpose, secrets) {
+        (Some(purpose), Secrets::Shown(key)) => raised.body.replace(SECRET, &key.reveal(purpose)),
+        (Some(_), Secrets::Masked) => raised.body.replace(SECRET, MASKED),
+        (None, _) => raised.body.clone(),
     };
     operation::Notice {
         name: child_name(raised.account_id, "notices", raised.id),
@@ -44,6 +57,7 @@ pub(crate) fn job_run(run: &JobRun) -> sandbox::JobRun {
     sandbox::JobRun {
         job: run.job.to_owned(),
         run_time: Some(timestamp(run.at)),
-        done_count: i64::from(run.done),
+        done_count: i64::from(run.done.unwrap_or_default()),
+        failed: run.done.is_none(),
     }
 }

@@ -3,7 +3,7 @@
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{idempotency::RequestIdRefused, refusal::Refusal, violation::Violations};
 use sea_orm::DbErr;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::schedule::ScheduleError;
 
@@ -40,8 +40,11 @@ impl From<Error> for Status {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
             Error::ClockBackwards => Refusal::failed_precondition(ErrorReason::ClockBackwards, text),
-            Error::NotASandbox => Refusal::failed_precondition(ErrorReason::NotASandbox, text),
-            Error::Schedule(error) => Refusal::internal(&error),
+            Error::Schedule(ScheduleError::Database(error)) => Refusal::database(&error),
+            Error::Schedule(ScheduleError::Busy(_)) => Refusal::overloaded(),
+            Error::Schedule(ScheduleError::NotASandbox) | Error::NotASandbox => {
+                Refusal::new(Code::Unimplemented, ErrorReason::NotASandbox, text)
+            }
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Database(error) => Refusal::database(&error),
         };

@@ -5,23 +5,28 @@
 //! | [`Schedule::keep_running`] | every second, what is due by now |
 //! | [`Schedule::advance`] | the sandbox: from due instant to due instant up to the target |
 //!
-//! A job that says it is due and then does nothing is left alone until its due instant changes: one
-//! stuck job stops neither the clock nor the others.
+//! Within a server the two take turns; between servers a lease decides. A job that fails, or says it is
+//! due and then does nothing, is left alone until its due instant changes: one stuck job stops neither the
+//! clock nor the others.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use florin_platform::{
     Platform,
     clock::Moved,
-    job::{Job, JobError, lease},
+    job::{Job, under_lease},
 };
 use florin_settlement::Instant;
 use sea_orm::DbErr;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 const PAUSE: Duration = Duration::from_secs(1);
-const LEASE_SECONDS: i64 = 30;
 /// At most so many pieces of work in one run of a job.
 const LIMIT: u32 = 500;
+/// While another replica runs a job, the clock waits so long between two looks, so many times.
+const LEASE_PAUSE: Duration = Duration::from_millis(100);
+const LEASE_LOOKS_MAX: u32 = 600;
 
 /// A run of a job on the way of the clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,27 +35,22 @@ pub struct JobRun {
     pub job: &'static str,
     /// The instant it ran at.
     pub at: Instant,
-    /// How much it did.
-    pub done: u32,
+    /// How much it did, unless it failed; why it failed is in the log.
+    pub done: Option<u32>,
 }
 
 /// The schedule could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ScheduleError {
-    /// A job failed.
-    #[error("job {job} failed")]
-    Job {
-        /// Which.
-        job: &'static str,
-        /// Why.
-        source: JobError,
-    },
     /// The database failed.
     #[error("database")]
     Database(#[from] DbErr),
-    /// The clock is not ours to move, or would have to go back.
-    #[error("the clock cannot be moved there")]
-    Clock(Moved),
+    /// The clock is not ours to move.
+    #[error("only a sandbox's clock can be moved")]
+    NotASandbox,
+    /// Another replica has been running the job for too long.
+    #[error("another server is still running {0}")]
+    Busy(&'static str),
 }
 
 /// The jobs of this server, in the order in which they run when due at the same instant.
@@ -59,60 +59,60 @@ pub struct Schedule {
     platform: Platform,
     jobs: Vec<Arc<dyn Job>>,
     holder: String,
+    turn: Arc<Mutex<()>>,
 }
 
 impl Schedule {
-    /// A schedule of `jobs`, run in the name of replica `holder`.
+    /// A schedule of `jobs`, run in the name of replica `holder`, which no other replica shares.
     #[must_use]
     pub fn new(platform: Platform, jobs: Vec<Arc<dyn Job>>, holder: String) -> Self {
-        Self { platform, jobs, holder }
+        Self { platform, jobs, holder, turn: Arc::default() }
     }
 
-    /// Runs what is due every second until the future is dropped. A failed job is logged and tried again.
-    pub async fn keep_running(&self) {
+    /// Runs what is due every second until `stop`; a job that is running then is finished.
+    pub async fn keep_running(&self, stop: &CancellationToken) {
         let mut pause = tokio::time::interval(PAUSE);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            pause.tick().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = pause.tick() => {}
+            }
             for job in &self.jobs {
+                if stop.is_cancelled() {
+                    return;
+                }
                 if let Err(error) = self.run_if_due(job.as_ref()).await {
-                    tracing::error!(job = job.name(), error = %chain(&error), "job failed");
+                    tracing::error!(job = job.name(), %error, "the job could not be run");
                 }
             }
         }
     }
 
     async fn run_if_due(&self, job: &dyn Job) -> Result<(), ScheduleError> {
+        let _turn = self.turn.lock().await;
         let now = self.platform.clock.now(self.platform.db.reader()).await?;
-        if due(job).await?.is_none_or(|at| at > now) {
-            return Ok(());
-        }
-        if lease(&self.platform, job.name(), &self.holder, LEASE_SECONDS).await? {
-            let done = run(job).await?;
-            tracing::debug!(job = job.name(), done, "job ran");
+        while due(job).await.is_some_and(|at| at <= now) {
+            let done = under_lease(&self.platform, job.name(), &self.holder, run(job)).await?;
+            if done.flatten() != Some(LIMIT) {
+                break;
+            }
         }
         Ok(())
     }
 
     /// Moves the sandbox clock to `target` and runs everything that becomes due on the way, in order.
     pub async fn advance(&self, target: Instant) -> Result<Vec<JobRun>, ScheduleError> {
+        let _turn = self.turn.lock().await;
         let mut runs = Vec::new();
         let mut stuck: HashMap<&'static str, Instant> = HashMap::new();
-        loop {
-            let mut next: Option<(Instant, &Arc<dyn Job>)> = None;
-            for job in &self.jobs {
-                let Some(at) = due(job.as_ref()).await?.filter(|at| *at <= target) else { continue };
-                let is_stuck = stuck.get(job.name()) == Some(&at);
-                if !is_stuck && next.is_none_or(|(earliest, _)| at < earliest) {
-                    next = Some((at, job));
-                }
-            }
-            let Some((at, job)) = next else { break };
+        while let Some((at, job)) = self.next(target, &stuck).await {
             let now = self.move_to(at).await?;
-            let done = run(job.as_ref()).await?;
-            if done == 0 {
+            let done = self.run_alone(job).await?;
+            if done.is_none_or(|done| done == 0) {
                 stuck.insert(job.name(), at);
-            } else {
+            }
+            if done != Some(0) {
                 runs.push(JobRun { job: job.name(), at: now, done });
             }
         }
@@ -120,29 +120,73 @@ impl Schedule {
         Ok(runs)
     }
 
+    /// The job that is due first, up to `target`, and when.
+    async fn next(
+        &self,
+        target: Instant,
+        stuck: &HashMap<&'static str, Instant>,
+    ) -> Option<(Instant, &dyn Job)> {
+        let mut next: Option<(Instant, &dyn Job)> = None;
+        for job in &self.jobs {
+            let Some(at) = due(job.as_ref()).await.filter(|at| *at <= target) else { continue };
+            let is_stuck = stuck.get(job.name()) == Some(&at);
+            if !is_stuck && next.is_none_or(|(earliest, _)| at < earliest) {
+                next = Some((at, job.as_ref()));
+            }
+        }
+        next
+    }
+
+    /// Runs `job` under its lease, waiting for another replica that runs it just now.
+    async fn run_alone(&self, job: &dyn Job) -> Result<Option<u32>, ScheduleError> {
+        for _ in 0..LEASE_LOOKS_MAX {
+            if let Some(done) = under_lease(&self.platform, job.name(), &self.holder, run(job)).await? {
+                return Ok(done);
+            }
+            tokio::time::sleep(LEASE_PAUSE).await;
+        }
+        Err(ScheduleError::Busy(job.name()))
+    }
+
     /// Moves the clock to `at`, unless it is past it already; the present instant then.
     async fn move_to(&self, at: Instant) -> Result<Instant, ScheduleError> {
         let clock = self.platform.clock;
-        let moved = self
-            .platform
-            .db
-            .write::<_, DbErr, _>(|tx| async move {
-                if clock.now(&tx).await? >= at { Ok(Moved::Done) } else { clock.move_to(&tx, at).await }
-            })
-            .await?;
+        let moved =
+            self.platform.db.write::<_, DbErr, _>(|tx| async move { clock.move_to(&tx, at).await }).await?;
         match moved {
-            Moved::Done => Ok(clock.now(self.platform.db.reader()).await?),
-            Moved::Backwards | Moved::NotASandbox => Err(ScheduleError::Clock(moved)),
+            Moved::Done | Moved::Passed => Ok(clock.now(self.platform.db.reader()).await?),
+            Moved::NotASandbox => Err(ScheduleError::NotASandbox),
         }
     }
 }
 
-async fn due(job: &dyn Job) -> Result<Option<Instant>, ScheduleError> {
-    job.next_due().await.map_err(|source| ScheduleError::Job { job: job.name(), source })
+/// When `job` is due; one that cannot tell is not.
+async fn due(job: &dyn Job) -> Option<Instant> {
+    match job.next_due().await {
+        Ok(at) => at,
+        Err(error) => {
+            tracing::error!(
+                job = job.name(),
+                error = chain(error.as_ref()),
+                "the job cannot tell when it is due"
+            );
+            None
+        }
+    }
 }
 
-async fn run(job: &dyn Job) -> Result<u32, ScheduleError> {
-    job.run(LIMIT).await.map_err(|source| ScheduleError::Job { job: job.name(), source })
+/// Runs `job` once; how much it did, or nothing if it failed.
+async fn run(job: &dyn Job) -> Option<u32> {
+    match job.run(LIMIT).await {
+        Ok(done) => {
+            tracing::debug!(job = job.name(), done, "the job ran");
+            Some(done)
+        }
+        Err(error) => {
+            tracing::error!(job = job.name(), error = chain(error.as_ref()), "the job failed");
+            None
+        }
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

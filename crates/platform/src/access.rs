@@ -21,6 +21,15 @@ pub struct Access {
     pub roles: &'static [Role],
 }
 
+/// As what a caller was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// As a service that may act on any account.
+    ByRole,
+    /// As who they are: a customer for their own account, or anybody.
+    AsThemselves,
+}
+
 /// Full method name → who may call it. A method that is not in the table may be called by nobody.
 #[derive(Clone, Debug)]
 pub struct AccessTable(HashMap<&'static str, Access>);
@@ -39,19 +48,22 @@ impl AccessTable {
     }
 
     /// Lets `principal` call `method`, or says why not.
-    pub fn admit(&self, method: &str, principal: &Principal) -> Result<(), Refusal> {
+    pub fn admit(&self, method: &str, principal: &Principal) -> Result<Admitted, Refusal> {
         let rule = self.rule(method).unwrap_or(Access { anonymous: false, customer: false, roles: &[] });
+        if let Principal::Service { roles, .. } = principal
+            && roles.iter().any(|role| rule.roles.contains(role))
+        {
+            return Ok(Admitted::ByRole);
+        }
         let admitted = match principal {
             Principal::Anonymous if rule.anonymous => true,
             Principal::Anonymous => {
                 return Err(unauthenticated("this call needs a session or service token"));
             }
             Principal::Customer { .. } => rule.customer || rule.anonymous,
-            Principal::Service { roles, .. } => {
-                rule.anonymous || roles.iter().any(|role| rule.roles.contains(role))
-            }
+            Principal::Service { .. } => rule.anonymous,
         };
-        if admitted { Ok(()) } else { Err(denied(method, principal)) }
+        if admitted { Ok(Admitted::AsThemselves) } else { Err(denied(method, principal)) }
     }
 }
 

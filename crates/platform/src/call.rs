@@ -90,6 +90,8 @@ pub struct Call {
     pub method: String,
     /// The request id of logs and support, as answered in `x-request-id`.
     pub trace: String,
+    /// Whether the access table let a service in for one of its roles, to act on any account.
+    pub by_role: bool,
 }
 
 impl Call {
@@ -100,6 +102,7 @@ impl Call {
             principal: Principal::Anonymous,
             method: String::new(),
             trace: String::new(),
+            by_role: false,
         })
     }
 
@@ -110,17 +113,25 @@ impl Call {
             principal: Principal::Service { name: format!("jobs/{name}"), roles: Vec::new() },
             method: name.to_owned(),
             trace: String::new(),
+            by_role: true,
         }
     }
 
-    /// Whether the caller may see `account`: the account itself, or a service the access table let in.
+    /// Whether the caller may see `account`: the account itself, or a service the access table let in for
+    /// one of its roles. A service that calls what anybody may call is nobody in particular there.
     #[must_use]
     pub fn may_see(&self, owner: AccountId) -> bool {
         match &self.principal {
             Principal::Anonymous => false,
             Principal::Customer { account, .. } => *account == owner,
-            Principal::Service { .. } => true,
+            Principal::Service { .. } => self.by_role,
         }
+    }
+
+    /// Whether the caller is a service that has `role`.
+    #[must_use]
+    pub fn has_role(&self, role: Role) -> bool {
+        matches!(&self.principal, Principal::Service { roles, .. } if roles.contains(&role))
     }
 }
 

@@ -35,21 +35,24 @@ impl Clock {
         }
     }
 
-    /// Makes `target` the present. Only the sandbox can; it never goes back.
+    /// Makes `target` the present, or leaves the clock alone if it is past it already. Only the sandbox can.
+    ///
+    /// The later of two moves at once wins, whichever commits first: the offset only grows.
     pub async fn move_to(self, tx: &Tx, target: Instant) -> Result<Moved, DbErr> {
         if self == Self::System {
             return Ok(Moved::NotASandbox);
         }
-        if target < self.now(tx).await? {
-            return Ok(Moved::Backwards);
-        }
-        set_offset(tx, target.micros() - machine_time().micros()).await?;
-        Ok(Moved::Done)
+        let text = "INSERT INTO sandbox_clock (id, offset_micros) VALUES (1, $1) \
+                    ON CONFLICT (id) DO UPDATE SET offset_micros = excluded.offset_micros \
+                    WHERE sandbox_clock.offset_micros < excluded.offset_micros";
+        let offset = target.micros() - machine_time().micros();
+        let grown = tx.execute_raw(sql(tx, text, [offset.into()])).await?.rows_affected() == 1;
+        Ok(if grown { Moved::Done } else { Moved::Passed })
     }
 
-    /// Sets where a new sandbox begins. Has no effect once its clock has been set.
-    pub async fn start_sandbox_at(tx: &Tx, start: Instant) -> Result<(), DbErr> {
-        let offset = start.micros() - machine_time().micros();
+    /// Sets where a new sandbox begins: at `start`, or now. Has no effect on a sandbox that has begun.
+    pub async fn begin_sandbox(tx: &Tx, start: Option<Instant>) -> Result<(), DbErr> {
+        let offset = start.map_or(0, |start| start.micros() - machine_time().micros());
         let text = "INSERT INTO sandbox_clock (id, offset_micros) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
         tx.execute_raw(sql(tx, text, [offset.into()])).await?;
         Ok(())
@@ -61,17 +64,10 @@ impl Clock {
 pub enum Moved {
     /// It is now the wanted instant.
     Done,
-    /// The target lies before the present.
-    Backwards,
+    /// The clock is past the target already; it does not go back.
+    Passed,
     /// The machine's clock is not ours to move.
     NotASandbox,
-}
-
-async fn set_offset(tx: &Tx, offset: i64) -> Result<(), DbErr> {
-    let text = "INSERT INTO sandbox_clock (id, offset_micros) VALUES (1, $1) \
-                ON CONFLICT (id) DO UPDATE SET offset_micros = excluded.offset_micros";
-    tx.execute_raw(sql(tx, text, [offset.into()])).await?;
-    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]

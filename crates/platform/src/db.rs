@@ -227,7 +227,8 @@ impl Tx {
     fn note<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         if let Err(error) = &result {
             let failure = if is_contention(error) { Failure::Contention } else { Failure::Statement };
-            *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+            // The first is the cause; what fails after it fails because of it.
+            self.0.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         }
         result
     }
@@ -316,7 +317,13 @@ pub fn sql(
 #[must_use]
 pub fn is_contention(error: &DbErr) -> bool {
     matches!(code(error).as_deref(), Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773"))
-        || matches!(error, DbErr::ConnectionAcquire(_))
+}
+
+/// Whether the database could not be reached, or is going away; nothing was decided.
+#[must_use]
+pub fn is_unreachable(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+        || matches!(code(error).as_deref(), Some("57P01" | "57P02" | "57P03" | "53300"))
 }
 
 fn code(error: &DbErr) -> Option<String> {

@@ -130,6 +130,17 @@ impl RequestKey {
         self.set(tx, "answer", answer.encode_to_vec().into()).await
     }
 
+    /// Locks the row of a begun request; the answer, if it was finished.
+    async fn answered(&self, tx: &Tx) -> Result<Option<Vec<u8>>, DbErr> {
+        if self.request_id.is_empty() {
+            return Ok(None);
+        }
+        let text = "UPDATE idempotency SET reference = reference \
+                    WHERE account_id = $1 AND principal = $2 AND method = $3 AND request_id = $4 RETURNING answer";
+        let row = tx.query_one_raw(sql(tx, text, self.values())).await?;
+        row.map_or(Ok(None), |row| row.try_get_by_index(0))
+    }
+
     async fn release(&self, tx: &Tx) -> Result<(), DbErr> {
         let text = "DELETE FROM idempotency \
                     WHERE account_id = $1 AND principal = $2 AND method = $3 AND request_id = $4";
@@ -253,6 +264,10 @@ impl Platform {
         let reference = &reference;
         self.db
             .write(|tx| async move {
+                // Somebody who repeated the request may have finished it meanwhile: their answer stands.
+                if let Some(bytes) = key.answered(&tx).await? {
+                    return decode(&bytes).map_err(E::from);
+                }
                 let now = self.clock.now(&tx).await?;
                 let answer = finish(tx.clone(), now, reference.clone()).await?;
                 key.answer(&tx, &answer).await?;

@@ -2,7 +2,7 @@
 
 use crate::violation::Violations;
 
-/// The fields to change: those of the mask, or every field given when there is no mask.
+/// The fields to change. A change without a mask would clear what the caller left out, so there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask(Vec<&'static str>);
 
@@ -13,7 +13,10 @@ impl Mask {
         allowed: &'static [&'static str],
     ) -> Result<Self, Violations> {
         let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else {
-            return Ok(Self(allowed.to_vec()));
+            return Err(Violations::one(
+                "update_mask",
+                format!("is required: name some of {}", allowed.join(", ")),
+            ));
         };
         let mut violations = Violations::new();
         let mut fields = Vec::new();

@@ -7,7 +7,12 @@ use sea_orm::DbErr;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{call, db::is_contention, idempotency::RequestIdRefused, violation::Violations};
+use crate::{
+    call,
+    db::{is_contention, is_unreachable},
+    idempotency::RequestIdRefused,
+    violation::Violations,
+};
 
 /// The `domain` of every `ErrorInfo`.
 pub const DOMAIN: &str = "florin";
@@ -73,11 +78,13 @@ impl Refusal {
     /// The request names values that cannot be accepted; all of them.
     #[must_use]
     pub fn invalid(violations: Violations) -> Self {
-        let mut refusal = Self::new(
-            Code::InvalidArgument,
-            ErrorReason::InvalidArgumentViolations,
-            format!("invalid: {violations}"),
-        );
+        let only_the_token = violations.as_slice().iter().all(|violation| violation.field == "page_token");
+        let reason = if only_the_token {
+            ErrorReason::PageTokenInvalid
+        } else {
+            ErrorReason::InvalidArgumentViolations
+        };
+        let mut refusal = Self::new(Code::InvalidArgument, reason, format!("invalid: {violations}"));
         refusal.violations = violations;
         refusal
     }
@@ -117,7 +124,19 @@ impl Refusal {
     /// What the database answered, for the edge.
     #[must_use]
     pub fn database(error: &DbErr) -> Self {
-        if is_contention(error) { Self::overloaded() } else { Self::internal(error) }
+        if is_contention(error) {
+            Self::overloaded()
+        } else if is_unreachable(error) {
+            tracing::error!(%error, "the database cannot be reached");
+            Self::new(
+                Code::Unavailable,
+                ErrorReason::Unavailable,
+                "the database cannot be reached; try again shortly",
+            )
+            .retry_after(RETRY_AFTER)
+        } else {
+            Self::internal(error)
+        }
     }
 
     /// The request id cannot be used for this request.

@@ -167,8 +167,9 @@ fn unreadable(errors: &figment::Error) -> Violations {
 impl Raw {
     fn check(self) -> Result<Config, Violations> {
         let mut violations = Violations::new();
-        let known = self.database_url.starts_with("sqlite:") || self.database_url.starts_with("postgres");
-        violations.check("database_url", known, "must begin with sqlite: or postgres:");
+        let sqlite = self.database_url.starts_with("sqlite://") && !self.database_url.contains(":memory:");
+        let known = sqlite || self.database_url.starts_with("postgres://");
+        violations.check("database_url", known, "must be sqlite://FILE or postgres://…");
         let listen = violations.take("listen", self.listen.parse::<SocketAddr>());
         let log_format = match self.log_format.as_str() {
             "text" => Some(LogFormat::Text),
@@ -179,7 +180,7 @@ impl Raw {
             }
         };
         violations.take("log", tracing_subscriber::EnvFilter::try_new(&self.log));
-        let server_key = violations.take("server_key", self.key());
+        let server_key = violations.take("server_key", self.key(listen));
         let start = violations.take("sandbox_clock_start", self.clock_start());
         violations.check(
             "sandbox",
@@ -214,10 +215,13 @@ impl Raw {
         })
     }
 
-    fn key(&self) -> Result<ServerKey, String> {
+    fn key(&self, listen: Option<SocketAddr>) -> Result<ServerKey, String> {
         if self.server_key.is_empty() {
-            if !self.sandbox {
-                return Err("is required outside sandbox mode: at least 32 bytes, in base64".to_owned());
+            if !self.sandbox || listen.is_some_and(|listen| !listen.ip().is_loopback()) {
+                return Err(
+                    "is required outside a sandbox on this machine alone: at least 32 bytes, in base64"
+                        .to_owned(),
+                );
             }
             return ServerKey::try_new(SANDBOX_KEY.to_vec()).map_err(|error| error.to_string());
         }
@@ -272,6 +276,12 @@ mod tests {
         ] {
             assert!(fields.contains(&field), "{field} is not among {fields:?}");
         }
+    }
+
+    #[test]
+    fn the_published_key_is_for_this_machine_alone() {
+        let raw = Raw { listen: "0.0.0.0:50051".into(), ..Raw::default() };
+        assert_eq!(raw.check().expect_err("anybody could call").as_slice()[0].field, "server_key");
     }
 
     #[test]

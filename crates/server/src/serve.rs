@@ -6,9 +6,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use florin_account::TokenAuthenticator;
 use florin_platform::layer::{self, Admission, Bounds};
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::Server};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
 use crate::{
     access,
@@ -62,32 +64,34 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
         .layer(from_fn(layer::traced));
 
     let stop = CancellationToken::new();
-    let (stopping, grace) = (stop.clone(), config.shutdown_grace);
     let server = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(Some(256))
         .add_routes(Routes::from(routes))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), {
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), {
             let stop = stop.clone();
             async move { stop.cancelled().await }
         });
+    let (stopping, grace) = (stop.clone(), config.shutdown_grace);
     let task = tokio::spawn(async move {
-        let jobs = tokio::spawn(async move { schedule.keep_running().await });
-        let unready = async {
+        let hurry = async {
             stopping.cancelled().await;
-            wiring::set_unready(&health).await;
+            health.set_unready().await;
             // A client that holds its connection open without a word would keep a graceful stop waiting.
             tokio::time::sleep(grace).await;
         };
-        let ended = tokio::select! {
-            ended = server => ended,
-            () = unready => {
+        let orderly = async {
+            // Jobs hand over: the one that is running is finished, none is begun.
+            let (served, ()) = tokio::join!(server, schedule.keep_running(&stopping));
+            served
+        };
+        tokio::select! {
+            served = orderly => served,
+            () = hurry => {
                 tracing::warn!("the grace time is over; stopping all the same");
                 Ok(())
             }
-        };
-        jobs.abort();
-        ended
+        }
     });
     tracing::info!(%address, database = %platform.db.backend_name(), "serving");
     Ok(Running { address, sandbox_token, stop, task })

@@ -36,7 +36,14 @@ use florin_credit::{
 use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Horizon, InvoiceRpc, MoneyOutcomes};
 use florin_operation::{ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
-use florin_platform::{Platform, call::Role, clock::Clock, db::Db, job::Job};
+use florin_platform::{
+    Platform,
+    call::Role,
+    clock::Clock,
+    db::Db,
+    id::{Id, Kind},
+    job::Job,
+};
 use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageRpc};
 use sea_orm::DbErr;
 use tonic::{
@@ -54,7 +61,7 @@ const SANDBOX_SERVICE: &str = "sandbox";
 pub(crate) struct Wired {
     pub(crate) platform: Platform,
     pub(crate) routes: Routes,
-    pub(crate) health: HealthReporter,
+    pub(crate) health: Health,
     pub(crate) schedule: Schedule,
     pub(crate) sandbox_token: String,
 }
@@ -87,9 +94,10 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
-    let schedule = Schedule::new(platform.clone(), jobs, format!("{address}/{}", std::process::id()));
+    let schedule = Schedule::new(platform.clone(), jobs, replica(&platform).await?);
 
-    let (health, health_service) = tonic_health::server::health_reporter();
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let mut health = Health { reporter, services: vec![""] };
     let mut routes = Routes::builder();
     routes.add_service(health_service);
     reflect(&mut routes)?;
@@ -99,7 +107,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
             let service = $server::new($rpc)
                 .max_decoding_message_size(config.message_bytes_max)
                 .max_encoding_message_size(config.message_bytes_max);
-            set_serving(&health, &service).await;
+            health.serving(&service).await;
             routes.add_service(service);
         )+};
     }
@@ -141,30 +149,49 @@ fn reflect(routes: &mut RoutesBuilder) -> Result<(), CliError> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(florin_api::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     routes.add_service(builder().build_v1()?);
     routes.add_service(builder().build_v1alpha()?);
     Ok(())
 }
 
-async fn set_serving<S: NamedService>(health: &HealthReporter, _: &S) {
-    health.set_service_status(S::NAME, ServingStatus::Serving).await;
+/// What the server says of itself to load balancers.
+pub(crate) struct Health {
+    reporter: HealthReporter,
+    services: Vec<&'static str>,
 }
 
-/// Says that the server takes no new calls: load balancers turn away (R12.5).
-pub(crate) async fn set_unready(health: &HealthReporter) {
-    health.set_service_status("", ServingStatus::NotServing).await;
+impl Health {
+    async fn serving<S: NamedService>(&mut self, _: &S) {
+        self.reporter.set_service_status(S::NAME, ServingStatus::Serving).await;
+        self.services.push(S::NAME);
+    }
+
+    /// Says of every service that it takes no new calls: load balancers turn away (R12.5).
+    pub(crate) async fn set_unready(&self) {
+        for service in &self.services {
+            self.reporter.set_service_status(*service, ServingStatus::NotServing).await;
+        }
+    }
+}
+
+/// Marks the name of one running server.
+enum Replica {}
+impl Kind for Replica {
+    const PREFIX: &'static str = "replica";
+}
+
+/// A name no other server has, also not the one in the next container at the same address.
+async fn replica(platform: &Platform) -> Result<String, DbErr> {
+    let now = Clock::System.now(platform.db.reader()).await?;
+    Ok(Id::<Replica>::generate(now).to_string())
 }
 
 /// Sets a new sandbox's clock, loads its reference data and registers the token that may call everything.
 async fn open_sandbox(platform: &Platform, config: &Config) -> Result<String, CliError> {
     let start = config.sandbox_clock_start;
-    if let Some(start) = start {
-        platform
-            .db
-            .write::<_, DbErr, _>(|tx| async move { Clock::start_sandbox_at(&tx, start).await })
-            .await?;
-    }
+    platform.db.write::<_, DbErr, _>(|tx| async move { Clock::begin_sandbox(&tx, start).await }).await?;
     seed::load(platform).await?;
     let token = platform
         .db

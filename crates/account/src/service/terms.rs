@@ -1,5 +1,7 @@
 //! Accepting terms (R2.5).
 
+use std::collections::BTreeSet;
+
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::account_name};
 use florin_settlement::Instant;
 
@@ -27,22 +29,21 @@ pub(crate) async fn accept_terms(
     lock::take(tx, &[id]).await?;
     let account = owned(tx, id).await?;
     let standings = terms::standings(tx, &account).await?;
-    let mut accepted = Vec::with_capacity(names.len());
-    for name in names {
+    let mut accepted: Vec<TermsStanding> = Vec::with_capacity(names.len());
+    for name in names.iter().collect::<BTreeSet<_>>() {
         let standing = standings
             .iter()
             .find(|standing| document_name(&standing.document) == *name && standing.document.effective <= at)
             .ok_or_else(|| Error::TermsUnknown(name.clone()))?;
         accepted.push(standing.clone());
     }
-    for standing in &mut accepted {
-        if terms::accept(tx, id, &standing.document, &call.principal.to_string(), at).await? {
-            standing.accepted = Some(at);
-            let name = document_name(&standing.document);
-            audit::record(tx, at, call, id, &name).await?;
-            outbox::append(tx, at, id, &TermsAccepted { account: account_name(id), terms_document: name })
-                .await?;
-        }
+    for standing in accepted.iter_mut().filter(|standing| standing.accepted.is_none()) {
+        terms::accept(tx, id, &standing.document, &call.principal.to_string(), at).await?;
+        standing.accepted = Some(at);
+        let name = document_name(&standing.document);
+        audit::record(tx, at, call, id, &name).await?;
+        outbox::append(tx, at, id, &TermsAccepted { account: account_name(id), terms_document: name })
+            .await?;
     }
     Ok(accepted)
 }

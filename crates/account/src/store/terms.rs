@@ -52,16 +52,17 @@ pub(crate) async fn standings(
     rows.iter().map(|row| Ok(Row::from_query_result(row, "")?.into())).collect()
 }
 
-/// Records the acceptance; false if it was accepted before.
+/// Records the acceptance of a document that was not accepted before. Rows are never replaced: the account
+/// is locked, so nobody else records it at the same time.
 pub(crate) async fn accept(
     tx: &Tx,
     account: AccountId,
     document: &TermsDocument,
     by: &str,
     at: Instant,
-) -> Result<bool, DbErr> {
+) -> Result<(), DbErr> {
     let text = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
-                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+                VALUES ($1, $2, $3, $4, $5)";
     let values = [
         account.into(),
         document.issuer.as_str().into(),
@@ -69,7 +70,7 @@ pub(crate) async fn accept(
         by.into(),
         At::from(at).into(),
     ];
-    Ok(tx.execute_raw(sql(tx, text, values)).await?.rows_affected() == 1)
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
 
 /// Adds documents that are not there yet.

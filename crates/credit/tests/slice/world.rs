@@ -78,7 +78,7 @@ impl World {
         let issuers = &florin_account::seed::Seed::parse(ISSUERS).expect("a seed");
         let start = Instant::midnight(2027, 1, 31).expect("a day").plus_hours(10);
         let seeded = platform.db.write(|tx| async move {
-            Clock::start_sandbox_at(&tx, start).await?;
+            Clock::begin_sandbox(&tx, Some(start)).await?;
             issuers.load(&tx).await
         });
         seeded.await.expect("the seed loads");
@@ -139,7 +139,12 @@ impl World {
 
     pub(crate) fn request_by<T>(&self, principal: Principal, method: &str, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.extensions_mut().insert(Call { principal, method: method.into(), trace: String::new() });
+        request.extensions_mut().insert(Call {
+            principal,
+            method: method.into(),
+            trace: String::new(),
+            by_role: true,
+        });
         request
     }
 

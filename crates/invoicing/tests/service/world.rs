@@ -206,7 +206,7 @@ impl World {
         let platform = Platform { db, clock: Clock::Sandbox, key };
         let till = Arc::new(Till::default());
         let load = |tx: Tx| async move {
-            Clock::start_sandbox_at(&tx, at(START)).await?;
+            Clock::begin_sandbox(&tx, Some(at(START))).await?;
             florin_account::seed::Seed::parse(ISSUERS).expect("issuers").load(&tx).await?;
             florin_payment::seed::Seed::parse(METHODS).expect("methods").load(&tx).await?;
             florin_project::catalogue::import(&tx, at(START), CATALOGUE).await.expect("a catalogue");
@@ -437,6 +437,7 @@ pub(crate) fn operator<T>(message: T) -> Request<T> {
         principal: Principal::Service { name: "test".to_owned(), roles: Role::ALL.to_vec() },
         method: "test".to_owned(),
         trace: String::new(),
+        by_role: true,
     });
     request
 }

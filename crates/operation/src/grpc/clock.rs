@@ -7,9 +7,11 @@ use florin_api::sandbox::v1::{
     clock_service_server::ClockService,
 };
 use florin_platform::{
-    Platform, call::Call, clock, id::AccountId, idempotency::RequestKey, violation::Violations, wire::instant,
+    Platform, call::Call, clock, db::Tx, id::AccountId, idempotency::RequestKey, violation::Violations,
+    wire::instant,
 };
 use florin_settlement::Instant;
+use sea_orm::ConnectionTrait;
 use tonic::{Request, Response, Status};
 
 use crate::{convert, error::Error, schedule::Schedule};
@@ -31,10 +33,9 @@ impl ClockRpc {
         Self { platform, schedule }
     }
 
-    async fn clock(&self) -> Result<Clock, Error> {
-        let reader = self.platform.db.reader();
-        let now = self.platform.clock.now(reader).await?;
-        let machine = clock::Clock::System.now(reader).await?;
+    async fn clock(&self, connection: &impl ConnectionTrait) -> Result<Clock, Error> {
+        let now = self.platform.clock.now(connection).await?;
+        let machine = clock::Clock::System.now(connection).await?;
         Ok(convert::clock(now, machine))
     }
 }
@@ -42,7 +43,7 @@ impl ClockRpc {
 #[tonic::async_trait]
 impl ClockService for ClockRpc {
     async fn get_clock(&self, _: Request<GetClockRequest>) -> Result<Response<Clock>, Status> {
-        Ok(Response::new(self.clock().await?))
+        Ok(Response::new(self.clock(self.platform.db.reader()).await?))
     }
 
     async fn advance_clock(
@@ -60,10 +61,10 @@ impl ClockService for ClockRpc {
             *runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = done;
             Ok::<_, Error>(())
         };
-        let finish = |_tx, _now, _target| async move {
+        let finish = |tx: Tx, _now, _target| async move {
             let runs = runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             let job_runs = runs.iter().map(convert::job_run).collect();
-            Ok(AdvanceClockResponse { clock: Some(self.clock().await?), job_runs })
+            Ok(AdvanceClockResponse { clock: Some(self.clock(&tx).await?), job_runs })
         };
         Ok(Response::new(self.platform.mutate_in_two(&key, begin, between, finish).await?))
     }

@@ -5,7 +5,7 @@ use florin_api::operation::v1::{
 };
 use florin_platform::{
     Platform,
-    call::Call,
+    call::{Call, Role},
     notice::NoticeId,
     page::Page,
     violation::Violations,
@@ -13,7 +13,11 @@ use florin_platform::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{convert, error::Error, store};
+use crate::{
+    convert::{self, Secrets},
+    error::Error,
+    store,
+};
 
 /// Kinds one list may ask for.
 const KINDS_MAX: usize = 100;
@@ -29,6 +33,10 @@ impl NoticeRpc {
     #[must_use]
     pub fn new(platform: Platform) -> Self {
         Self { platform }
+    }
+
+    fn secrets(&self, call: &Call) -> Secrets<'_> {
+        if call.has_role(Role::Sandbox) { Secrets::Shown(&self.platform.key) } else { Secrets::Masked }
     }
 }
 
@@ -47,7 +55,8 @@ impl NoticeService for NoticeRpc {
         }
         let found = store::list(self.platform.db.reader(), &wanted).await.map_err(Error::from)?;
         let (found, next_page_token) = page.cut(key, found, |notice| notice.id.to_string());
-        let notices = found.iter().map(|notice| convert::notice(notice, key)).collect();
+        let secrets = self.secrets(&call);
+        let notices = found.iter().map(|notice| convert::notice(notice, secrets)).collect();
         Ok(Response::new(ListNoticesResponse { notices, next_page_token }))
     }
 
@@ -58,7 +67,7 @@ impl NoticeService for NoticeRpc {
             parse_child("notices", &name).map_err(|error| Error::from(Violations::one("name", error)))?;
         let found = store::find(self.platform.db.reader(), account, id).await.map_err(Error::from)?;
         let notice = found.filter(|_| call.may_see(account)).ok_or(Error::NotFound(name))?;
-        Ok(Response::new(convert::notice(&notice, &self.platform.key)))
+        Ok(Response::new(convert::notice(&notice, self.secrets(&call))))
     }
 }
 

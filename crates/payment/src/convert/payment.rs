@@ -13,6 +13,9 @@ use crate::{
     store::payment::Narrowed,
 };
 
+/// The most states a list is narrowed to.
+const STATES_MAX: usize = 16;
+
 /// Reads a resource name of a payment.
 pub(crate) fn name(name: &str) -> Result<(AccountId, PaymentId), Violations> {
     parse_payment(name).map_err(|error| Violations::one("name", error))
@@ -21,8 +24,10 @@ pub(crate) fn name(name: &str) -> Result<(AccountId, PaymentId), Violations> {
 /// Reads what a list is narrowed to.
 pub(crate) fn narrowed(request: &wire::ListPaymentsRequest) -> Result<Narrowed, Violations> {
     let mut violations = Violations::new();
-    let mut states = Vec::with_capacity(request.states.len());
-    for (n, number) in request.states.iter().enumerate() {
+    let mut states = Vec::new();
+    let few = request.states.len() <= STATES_MAX;
+    violations.check("states", few, format!("must be at most {STATES_MAX}"));
+    for (n, number) in request.states.iter().take(STATES_MAX).enumerate() {
         let state = wire::payment::State::try_from(*number).ok().and_then(stored_state);
         if let Some(state) =
             violations.take(&format!("states[{n}]"), state.ok_or("is not a state of a payment"))

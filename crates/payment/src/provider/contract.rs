@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// How many ask the same thing at once.
+const AT_ONCE: usize = 8;
+
 /// Tokens that bring the provider to each outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -225,6 +228,15 @@ impl Trial<'_> {
         for turn in ["captured money goes back", "giving back again under the same key is the same refund"] {
             let done = self.provider.refund(&refund).await;
             self.hold(turn, matches!(done, Ok(RefundOutcome::Done)), &done);
+        }
+        let Some(other) = self.on_registered(&self.script.card_frictionless).await else { return };
+        if let Err(error) = self.provider.charge(&other).await {
+            self.hold("a charge to be given back succeeds", false, &error);
+        }
+        let refund = self.give_back(other.key);
+        for done in futures::future::join_all((0..AT_ONCE).map(|_| self.provider.refund(&refund))).await {
+            let kept = matches!(done, Ok(RefundOutcome::Done));
+            self.hold("giving back many times at once under one key is one refund", kept, &done);
         }
         let twice = self.provider.refund(&self.give_back(charge.key)).await;
         let kept = matches!(twice, Ok(RefundOutcome::Refused { .. }));

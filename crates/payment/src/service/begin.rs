@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is locked | the account, by the caller, before this runs |
 //! | what goes on while another payment for the same reference is PROCESSING or PENDING | nothing: IN_PROGRESS |
+//! | what if the method was declined for good before | it is not asked again (R3.6): MethodNotValid |
 //! | and while another waits for the customer | this one takes its place; if the customer pays both after all, the second money goes back (R6.3) |
 //! | what makes the charge happen once | the payment's id is the provider's key |
 
@@ -20,6 +21,9 @@ use crate::{
     events::PaymentStarted,
     store,
 };
+
+/// What a method that was declined for good is instead of VALID, in the words of a refusal.
+const DECLINED_FOR_GOOD: &str = "DECLINED_FOR_GOOD";
 
 /// Stores the attempt to take `new` from `account`, which the caller has locked. Then commit, and
 /// [`Payments::drive`](crate::Payments::drive) it with no transaction open.
@@ -65,6 +69,9 @@ async fn may_pay(tx: &Tx, account: AccountId, means: &Means) -> Result<(), Error
     let method = owned_method(tx, account, *id).await?;
     if method.chargeable().is_none() {
         return Err(Error::MethodNotValid { state: method.state.as_str() });
+    }
+    if store::payment::declined_for_good(tx, account, *id).await? {
+        return Err(Error::MethodNotValid { state: DECLINED_FOR_GOOD });
     }
     if !method.may_pay_first() && !has_captured(tx, account).await? {
         return Err(Error::FirstPaymentNeedsCard);

@@ -222,6 +222,16 @@ pub(crate) async fn has_captured(
     Ok(connection.query_one_raw(sql(connection, text, [account.into()])).await?.is_some())
 }
 
+/// Whether a payment on `method` was ever declined for good (R3.6).
+pub(crate) async fn declined_for_good(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    method: PaymentMethodId,
+) -> Result<bool, DbErr> {
+    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND method_id = $2 AND decline_final LIMIT 1";
+    Ok(connection.query_one_raw(sql(connection, text, [account.into(), method.into()])).await?.is_some())
+}
+
 /// The payment that is on its way for `reference`, if one is.
 pub(crate) async fn on_its_way(
     connection: &impl ConnectionTrait,

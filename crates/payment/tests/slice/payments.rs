@@ -131,6 +131,21 @@ on_both_backends! {
         assert_eq!(world.count(notices, ["payment.declined".into()]).await, 1, "the customer saw it happen");
     }
 
+    /// R3.6: declined for good is never again on that method, for whatever.
+    async fn a_method_declined_for_good_is_not_asked_again(db: TestDatabase) {
+        let world = World::new(&db).await;
+        let (stolen, poor) = (world.card("card-declined-final").await, world.card("card-declined-soft").await);
+        world.collect(ORDER, stolen).await;
+        world.collect(ORDER, poor).await;
+        let asked = world.provider.calls();
+        for reference in [ORDER, "orders/2"] {
+            let again = world.begin(world.new_payment(reference, Means::Method(stolen), Initiator::Merchant)).await;
+            assert!(matches!(again, Err(Error::MethodNotValid { state: "DECLINED_FOR_GOOD" })), "{again:?}");
+        }
+        assert_eq!(world.provider.calls(), asked);
+        world.begin(world.new_payment(ORDER, Means::Method(poor), Initiator::Merchant)).await.expect("a soft decline may be retried");
+    }
+
     /// R3.6: bank debits take days, and may bounce.
     async fn a_bank_debit_is_pending_until_the_bank_decides(db: TestDatabase) {
         use florin_api::sandbox::v1::{
@@ -261,6 +276,9 @@ on_both_backends! {
         assert_eq!(of_one[1].decline_code, "insufficient_funds");
         assert!(of_one[0].settle_time.is_some() && of_one[0].amount_incl_tax.as_ref().is_some_and(|m| m.units == 36));
 
+        let many = ListPaymentsRequest { states: vec![State::Pending.into(); 70_000], ..base.clone() };
+        let refused = rpc.list_payments(world.request(many)).await.expect_err("more states than there are");
+        assert_eq!(reason(&refused), "INVALID_ARGUMENT_VIOLATIONS");
         let unspecified = ListPaymentsRequest { states: vec![0, 99], ..base };
         let refused = rpc.list_payments(world.request(unspecified)).await.expect_err("not states");
         assert_eq!(reason(&refused), "INVALID_ARGUMENT_VIOLATIONS");

@@ -87,7 +87,7 @@ impl World {
         let offers = &florin_payment::seed::Seed::parse(OFFERS).expect("a seed");
         let start = Instant::midnight(2026, 1, 1).expect("a day");
         let seeded = platform.db.write(|tx| async move {
-            Clock::start_sandbox_at(&tx, start).await?;
+            Clock::begin_sandbox(&tx, Some(start)).await?;
             issuers.load(&tx).await?;
             offers.load(&tx).await
         });
@@ -151,7 +151,12 @@ impl World {
 
     pub(crate) fn request_by<T>(&self, principal: Principal, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        request.extensions_mut().insert(Call { principal, method: "test".into(), trace: String::new() });
+        request.extensions_mut().insert(Call {
+            principal,
+            method: "test".into(),
+            trace: String::new(),
+            by_role: true,
+        });
         request
     }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use crate::{
-    access::{AccessTable, Authenticator, unauthenticated},
+    access::{AccessTable, Admitted, Authenticator, unauthenticated},
     call::{Call, Principal, TRACE},
     refusal::Refusal,
 };
@@ -41,11 +41,12 @@ pub async fn admitted(State(admission): State<Admission>, mut request: Request, 
         Ok(principal) => principal,
         Err(refusal) => return super::refuse(refusal),
     };
-    if let Err(refusal) = admission.table.admit(&method, &principal) {
-        return super::refuse(refusal);
-    }
+    let by_role = match admission.table.admit(&method, &principal) {
+        Ok(admitted) => admitted == Admitted::ByRole,
+        Err(refusal) => return super::refuse(refusal),
+    };
     let trace = TRACE.try_with(Clone::clone).unwrap_or_default();
-    request.extensions_mut().insert(Call { principal, method, trace });
+    request.extensions_mut().insert(Call { principal, method, trace, by_role });
     next.run(request).await
 }
 
@@ -54,7 +55,9 @@ async fn principal(admission: &Admission, authorization: Option<&HeaderValue>) -
     let bearer = header
         .to_str()
         .ok()
-        .and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")))
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token)
         .ok_or_else(|| unauthenticated("authorization must be of the form `Bearer TOKEN`"))?;
     admission
         .authenticator

@@ -23,10 +23,11 @@ pub async fn explained(request: Request, next: Next) -> Response {
 fn reason(code: Code) -> ErrorReason {
     match code {
         Code::Unimplemented => ErrorReason::Unimplemented,
-        Code::DeadlineExceeded | Code::Cancelled => ErrorReason::DeadlineExceeded,
+        Code::DeadlineExceeded => ErrorReason::DeadlineExceeded,
+        Code::Cancelled => ErrorReason::Cancelled,
         Code::ResourceExhausted | Code::OutOfRange => ErrorReason::MessageTooLarge,
         Code::InvalidArgument => ErrorReason::InvalidArgumentViolations,
-        Code::Unavailable => ErrorReason::Overloaded,
+        Code::Unavailable => ErrorReason::Unavailable,
         Code::NotFound => ErrorReason::NotFound,
         Code::PermissionDenied => ErrorReason::PermissionDenied,
         Code::Unauthenticated => ErrorReason::Unauthenticated,

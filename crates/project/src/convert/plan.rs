@@ -39,7 +39,7 @@ pub(crate) fn families(
 ) -> Result<Vec<PlanFamily>, Violations> {
     let mut violations = Violations::new();
     let mut families = Vec::new();
-    for (index, family) in given.enumerate() {
+    for (index, family) in super::project::few(field, given, &mut violations) {
         match family {
             wire::PlanFamily::Unspecified => violations.add(format!("{field}[{index}]"), "is not a family"),
             wire::PlanFamily::Instance => families.push(PlanFamily::Instance),

@@ -24,6 +24,9 @@ use crate::{
     },
 };
 
+/// The most values a list is narrowed to.
+const FILTERS_MAX: usize = 16;
+
 /// Reads the name of an account in `field`.
 pub(crate) fn account(field: &str, name: &str) -> Result<AccountId, Violations> {
     parse_account(name).map_err(|error| Violations::one(field, error))
@@ -125,6 +128,19 @@ pub(crate) fn project(project: &Project) -> wire::Project {
     }
 }
 
+/// The first of `given`, each with its index; more than anybody can mean is a violation of `field`, because
+/// each of them would be bound to a query.
+pub(crate) fn few<T>(
+    field: &str,
+    given: impl Iterator<Item = T>,
+    violations: &mut Violations,
+) -> Vec<(usize, T)> {
+    let mut given = given.enumerate().peekable();
+    let first = given.by_ref().take(FILTERS_MAX).collect();
+    violations.check(field, given.peek().is_none(), format!("must be at most {FILTERS_MAX}"));
+    first
+}
+
 /// Reads states to filter by.
 pub(crate) fn states(
     field: &str,
@@ -132,7 +148,7 @@ pub(crate) fn states(
 ) -> Result<Vec<ProjectState>, Violations> {
     let mut violations = Violations::new();
     let mut states = Vec::new();
-    for (index, state) in given.enumerate() {
+    for (index, state) in few(field, given, &mut violations) {
         match state {
             wire::project::State::Unspecified => {
                 violations.add(format!("{field}[{index}]"), "is not a state")

@@ -80,7 +80,7 @@ pub(crate) fn states(
 ) -> Result<Vec<ResourceState>, Violations> {
     let mut violations = Violations::new();
     let mut states = Vec::new();
-    for (index, state) in given.enumerate() {
+    for (index, state) in super::project::few(field, given, &mut violations) {
         match state {
             wire::resource::State::Unspecified => {
                 violations.add(format!("{field}[{index}]"), "is not a state")

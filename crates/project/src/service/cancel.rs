@@ -1,17 +1,17 @@
 //! Giving up a project that waits for its funding (R4.3).
 
-use florin_credit::{OrderId, OrderState, ProjectId, orders};
+use florin_credit::{ProjectId, orders};
 use florin_platform::{call::Call, db::Tx, etag, id::AccountId};
 use florin_settlement::Instant;
 
 use super::{fund, query};
 use crate::{
-    domain::project::{Funding, Moved, Project, ProjectState, project_name},
+    domain::project::{Moved, Project, ProjectState, project_name},
     error::Error,
 };
 
-/// Cancels the project and the order it waits for, which must not be on its way to be paid. Its place is
-/// free again.
+/// Cancels the project and every open order for it, none of which may be on its way to be paid: credit for
+/// a project that is over would be lost. Its place is free again.
 pub(crate) async fn cancel_project(
     tx: &Tx,
     at: Instant,
@@ -29,32 +29,12 @@ pub(crate) async fn cancel_project(
     if project.state != ProjectState::PendingFunding {
         return Err(Error::NotPending(project.state));
     }
-    let funding = project.funding;
     let canceled = match fund::cancel_found(tx, at, call, project).await? {
         Moved::Now(project) | Moved::Before(project) => project,
         Moved::Impossible(project) => return Err(Error::NotPending(project.state)),
     };
-    // The project first: credit tells its gate of a canceled order, and then finds nothing left to do.
-    if let Funding::CreditOrder(order) = funding {
-        cancel_order(tx, at, call, account, order).await?;
+    for order in orders::open_orders(tx, account, canceled.id, at).await? {
+        orders::cancel(tx, at, call, account, order.id).await?;
     }
     Ok(canceled)
-}
-
-/// An order that was not paid in time needs no canceling.
-async fn cancel_order(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    account: AccountId,
-    order: OrderId,
-) -> Result<(), Error> {
-    let found = orders::find(tx, account, order).await?;
-    match found.map(|order| order.state_at(at)) {
-        Some(OrderState::Expired | OrderState::Canceled) | None => Ok(()),
-        Some(OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. }) => {
-            orders::cancel(tx, at, call, account, order).await?;
-            Ok(())
-        }
-    }
 }

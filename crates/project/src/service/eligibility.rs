@@ -5,7 +5,7 @@ use florin_credit::{OrderState, orders};
 use florin_platform::{call::Call, db::Reader, id::AccountId};
 use florin_settlement::{Instant, LotKind, Money, rounding};
 
-use super::query;
+use super::{fund, query};
 use crate::{
     domain::{
         eligibility::{Standing, UnmetCondition},
@@ -94,13 +94,18 @@ pub(crate) async fn known(
     Ok(Known { standing, lapsed, earlier_projects: counts.total })
 }
 
+/// A project whose own order is over still waits for any other initial order placed for it.
 async fn lapsed(reader: Reader<'_>, at: Instant, account: AccountId) -> Result<Vec<Project>, Error> {
     let mut lapsed = Vec::new();
     for project in store::project::pending_of(&reader, account).await? {
         let Funding::CreditOrder(order) = project.funding else { continue };
         let order = orders::find(&reader, account, order).await?;
         match order.map(|order| order.state_at(at)) {
-            Some(OrderState::Expired | OrderState::Canceled) | None => lapsed.push(project),
+            Some(OrderState::Expired | OrderState::Canceled) | None => {
+                if !fund::awaits_an_order(&reader, at, account, project.id).await? {
+                    lapsed.push(project);
+                }
+            }
             Some(OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. }) => {}
         }
     }

@@ -9,11 +9,7 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use super::{fund, query};
-use crate::{
-    domain::project::{Funding, ProjectState},
-    ports::PortError,
-    store,
-};
+use crate::{domain::project::ProjectState, ports::PortError, store};
 
 /// Projects, as seen from credit.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,11 +67,8 @@ impl ProjectGate for Gate {
         project: ProjectId,
     ) -> Result<(), PortError> {
         let Some(project) = store::project::find(tx, account, project).await? else { return Ok(()) };
-        match project.funding {
-            Funding::CreditOrder(_) => {
-                fund::cancel_found(tx, at, call, project).await?;
-            }
-            Funding::PaymentMethod(_) | Funding::NotAsked | Funding::Voucher | Funding::LaunchPad => {}
+        if !fund::awaits_a_method(tx, &project).await? {
+            fund::cancel_found(tx, at, call, project).await?;
         }
         Ok(())
     }

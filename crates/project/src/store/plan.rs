@@ -83,7 +83,9 @@ pub(crate) async fn list(
     if codes.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(of_codes(connection, &codes).await?.into_values().collect())
+    // In the order of the query, which is the database's collation: the last one is where the next page begins.
+    let mut found = of_codes(connection, &codes).await?;
+    Ok(codes.into_iter().filter_map(|code| found.remove(code)).collect())
 }
 
 /// Adds plans and prices. Whoever adds at the same time is found out: see [`Added`].

@@ -87,6 +87,39 @@ on_both_backends! {
         assert!(names.is_sorted() && names.len() == 6, "{names:?}");
     }
 
+    /// R12.4: anybody may ask.
+    async fn a_list_is_narrowed_by_few_values(db: TestDatabase) {
+        let house = House::open(db).await;
+        let request =
+            ListPlansRequest { families: vec![PlanFamily::Storage.into(); 70_000], ..ListPlansRequest::default() };
+        let refused = house.catalog().list_plans(Request::new(request)).await.expect_err("too many families");
+        assert_eq!((refused.code(), reason(&refused).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT_VIOLATIONS"));
+    }
+
+    /// Whatever the collation of the database: nothing is skipped between pages, nothing comes twice.
+    async fn pages_of_plans_hold_every_plan_once(db: TestDatabase) {
+        let house = House::open(db).await;
+        for code in ["b37", "b3.7", "b4", "b3-9"] {
+            let text = "INSERT INTO plan (code, display_name, family, charge_model, unit, created_at) \
+                        SELECT $1, $1, family, charge_model, unit, created_at FROM plan WHERE code = 'b3-8'";
+            house.execute(text, [code.into()]).await.expect("a plan");
+        }
+        let (mut token, mut names) = (String::new(), Vec::new());
+        loop {
+            let request = ListPlansRequest { page_size: 1, page_token: token, ..ListPlansRequest::default() };
+            let page = house.catalog().list_plans(Request::new(request)).await.expect("listed").into_inner();
+            names.extend(page.plans.into_iter().map(|plan| plan.name));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        names.sort_unstable();
+        let listed = names.len();
+        names.dedup();
+        assert_eq!((i64::try_from(names.len()), listed), (Ok(house.count("plan").await), names.len()));
+    }
+
     /// Importing is idempotent; an edit is refused with every violation and changes nothing.
     async fn a_catalogue_is_extended_and_never_edited(db: TestDatabase) {
         let house = House::open(db).await;

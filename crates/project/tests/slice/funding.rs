@@ -11,13 +11,15 @@ use florin_api::{
     },
     money::Money,
     project::v1::{
-        CreateProjectRequest, InitialCredit,
+        CancelProjectRequest, CreateProjectRequest, InitialCredit,
         create_project_request::Funding as Offer,
         project::{Funding, State},
         project_service_server::ProjectService,
     },
 };
-use florin_credit::{CampaignRpc, GrantRpc, ProjectGate};
+use florin_credit::{
+    CampaignRpc, GrantRpc, OrderId, OrderState, PaymentLinks, ProjectGate, ProjectId, orders,
+};
 use florin_payment::PaymentMethodId;
 use florin_platform::{
     call::Call,
@@ -60,6 +62,20 @@ async fn voucher(house: &House) -> String {
     let mut answers = rpc.generate_codes(by_service(request)).await.expect("codes").into_inner();
     let first = answers.next().await.expect("an answer").expect("codes");
     first.codes.into_iter().next().expect("one code")
+}
+
+/// One more initial order for a project that waits for its funding.
+async fn order_more(house: &House, account: AccountId, project: ProjectId) -> OrderId {
+    let links = &PaymentLinks::new(&house.platform.key, "https://pay.example.com");
+    let call = &Call::by_job("test");
+    let placed = house.platform.db.write(|tx| async move {
+        let now = house.platform.clock.now(&tx).await?;
+        florin_account::lock(&tx, &[account]).await?;
+        let account = &florin_account::find(&tx, account).await?.expect("an account");
+        let net = orders::initial_minimum(&tx, account).await?;
+        orders::create(&tx, now, call, links, orders::NewOrder { account, project, net, initial: true }).await
+    });
+    placed.await.expect("an order").id
 }
 
 /// A payment method, as the payment slice keeps it.
@@ -169,7 +185,7 @@ on_both_backends! {
         let canceled = house.platform.db.write(|tx| async move {
             florin_project::cancel_pending_for_method(&tx, now, call, account, refused).await
         });
-        assert_eq!(canceled.await.map(|projects| projects.len()), Ok(1));
+        assert_eq!(canceled.await.expect("canceled").len(), 1);
         let activated = house
             .platform
             .db
@@ -246,6 +262,72 @@ on_both_backends! {
         rpc.grant_launch_pad(by_service(grant)).await.expect("granted");
         let project = house.create(account, "Web", None).await.expect("created");
         assert_eq!((project.state(), project.funding()), (State::Active, Funding::Launchpad));
+    }
+
+    /// R4.3, R6.3: an order is never left to be paid for a project that is over.
+    async fn giving_up_a_project_gives_up_every_order_for_it(db: TestDatabase) {
+        let house = House::open(db).await;
+        let account = house.account("FR", "twice@example.com").await;
+        let project = house.create(account, "Web", initial_credit()).await.expect("created");
+        let second = order_more(&house, account, project_id(&project)).await;
+        let request = CancelProjectRequest { name: project.name, ..CancelProjectRequest::default() };
+        house.projects().cancel_project(by(account, request)).await.expect("canceled");
+        let order = florin_credit::orders::find(house.platform.db.reader(), account, second).await;
+        assert_eq!(order.expect("read").expect("one").state, OrderState::Canceled);
+    }
+
+    /// R4.3: the project lives while any initial order for it can be paid.
+    async fn a_project_waits_for_its_last_order(db: TestDatabase) {
+        let house = House::open(db).await;
+        let account = house.account("FR", "patient@example.com").await;
+        let waiting = project_id(&house.create(account, "Web", initial_credit()).await.expect("created"));
+        house.now_is("2027-03-02T07:00:00Z").await;
+        order_more(&house, account, waiting).await;
+        house.now_is("2027-03-02T08:30:00Z").await;
+        house.create(account, "Shop", initial_credit()).await.expect("created");
+        let state = || async {
+            let found = florin_project::find(house.platform.db.reader(), account, waiting).await;
+            found.expect("read").expect("one").state
+        };
+        assert_eq!(state().await, ProjectState::PendingFunding, "the second order can still be paid");
+        house.now_is("2027-03-03T07:30:00Z").await;
+        house.create(account, "Blog", initial_credit()).await.expect("created");
+        assert_eq!(state().await, ProjectState::Canceled);
+    }
+
+    /// R4.3: a project that waits for a method and for an order is canceled when both have failed.
+    async fn a_project_is_canceled_when_its_last_funding_failed(db: TestDatabase) {
+        let house = &House::open(db).await;
+        let account = house.account("FR", "both@example.com").await;
+        let (card, offer) = method(house, account, "CARD", "VALIDATING").await;
+        let waiting = project_id(&house.create(account, "Web", offer).await.expect("created"));
+        order_more(house, account, waiting).await;
+        let (call, now) = (&Call::by_job("test"), at("2027-03-01T09:00:00Z"));
+        let state = || async {
+            let found = florin_project::find(house.platform.db.reader(), account, waiting).await;
+            found.expect("read").expect("one").state
+        };
+        let refuse = |at| async move {
+            let told = house.platform.db.write(|tx| async move {
+                florin_project::cancel_pending_for_method(&tx, at, call, account, card).await
+            });
+            told.await.expect("told").len()
+        };
+        let expire = |at| async move {
+            let told = house.platform.db.write(|tx| async move {
+                Gate.unfunded(&tx, at, call, account, waiting).await.expect("told");
+                Ok::<_, sea_orm::DbErr>(())
+            });
+            told.await.expect("written");
+        };
+        assert_eq!(refuse(now).await, 0, "the order can still be paid");
+        expire(at("2027-03-02T09:00:00Z")).await;
+        assert_eq!(state().await, ProjectState::PendingFunding, "the card may still become VALID");
+        let failed = "UPDATE payment_method SET state = 'FAILED', action_url = NULL, look_at = NULL, \
+                      refusal_code = 'abandoned' WHERE id = $1";
+        house.execute(failed, [card.into()]).await.expect("failed");
+        expire(at("2027-03-02T09:00:00Z")).await;
+        assert_eq!(state().await, ProjectState::Canceled);
     }
 
     /// R4.3: what credit hears of a project, and what it makes of news.

@@ -65,7 +65,7 @@ impl House {
         platform
             .db
             .write(|tx| async move {
-                Clock::start_sandbox_at(&tx, at("2027-03-01T08:00:00Z")).await?;
+                Clock::begin_sandbox(&tx, Some(at("2027-03-01T08:00:00Z"))).await?;
                 seed.load(&tx).await?;
                 let imported =
                     florin_project::catalogue::import(&tx, at("2027-03-01T08:00:00Z"), CATALOGUE).await;
@@ -226,7 +226,7 @@ pub(crate) fn by_service<T>(message: T) -> Request<T> {
 fn called<T>(principal: Principal, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let method = std::any::type_name::<T>().to_owned();
-    request.extensions_mut().insert(Call { principal, method, trace: "test".to_owned() });
+    request.extensions_mut().insert(Call { principal, method, trace: "test".to_owned(), by_role: true });
     request
 }
 

@@ -164,6 +164,7 @@ impl Provider for SandboxProvider {
     async fn refund(&self, refund: &GiveBack) -> Result<RefundOutcome, ProviderUnknown> {
         let written = self.platform.db.write(|tx| async move {
             let now = self.platform.clock.now(&tx).await?;
+            books::lock_charge(&tx, refund.charge).await?;
             if books::is_refunded(&tx, refund).await? {
                 return Ok(RefundOutcome::Done);
             }
@@ -183,6 +184,7 @@ impl CustomerDecisions for SandboxProvider {
     async fn decide_charge(&self, key: ChargeKey, decision: &Decision) -> Result<Decided, ProviderUnknown> {
         let written = self.platform.db.write(|tx| async move {
             let now = self.platform.clock.now(&tx).await?;
+            books::lock_charge(&tx, key).await?;
             let Some(booked) = books::charge(&tx, key).await? else { return Ok(Decided::NotAwaited) };
             let (state, _) = booked.state_at(now);
             let (wanted, code) = match decision {
@@ -206,6 +208,7 @@ impl CustomerDecisions for SandboxProvider {
     async fn decide_method(&self, key: MethodKey, decision: &Decision) -> Result<Decided, ProviderUnknown> {
         let written = self.platform.db.write(|tx| async move {
             let now = self.platform.clock.now(&tx).await?;
+            books::lock_method(&tx, key).await?;
             let Some(booked) = books::method(&tx, key).await? else { return Ok(Decided::NotAwaited) };
             let state = booked.state_at(now);
             let (wanted, code) = match decision {

@@ -173,6 +173,12 @@ pub(super) async fn method(
     }))
 }
 
+/// Waits until nobody else changes this registration: who reads it now reads what was decided.
+pub(super) async fn lock_method(tx: &Tx, key: MethodKey) -> Result<(), DbErr> {
+    let text = "UPDATE sandbox_provider_method SET state = state WHERE account_id = $1 AND method_id = $2";
+    tx.execute_raw(sql(tx, text, [key.account.into(), key.method.into()])).await.map(|_| ())
+}
+
 /// Writes down what the customer decided about a registration.
 pub(super) async fn decide_method(
     tx: &Tx,
@@ -232,6 +238,12 @@ pub(super) async fn charge(
         code: row.try_get_by_index(2)?,
         created: row.try_get_by_index::<At>(3)?.into(),
     }))
+}
+
+/// Waits until nobody else changes this charge or gives it back: who reads it now reads what was decided.
+pub(super) async fn lock_charge(tx: &Tx, key: ChargeKey) -> Result<(), DbErr> {
+    let text = "UPDATE sandbox_provider_charge SET state = state WHERE account_id = $1 AND payment_id = $2";
+    tx.execute_raw(sql(tx, text, [key.account.into(), key.payment.into()])).await.map(|_| ())
 }
 
 /// Writes down what the customer or the bank decided about a charge.

@@ -6,9 +6,11 @@ use florin_platform::{
     secret::ServerKey,
     wire::{child_name, timestamp},
 };
-use florin_settlement::Instant;
 
-use crate::{schedule::JobRun, store::Raised};
+use crate::{
+    schedule::JobRun,
+    store::{Raised, Times},
+};
 
 /// What stands for a secret that is not for this reader.
 const MASKED: &str = "••••";
@@ -40,11 +42,11 @@ pub(crate) fn notice(raised: &Raised, secrets: Secrets<'_>) -> operation::Notice
 }
 
 /// Renders the sandbox clock; the offset is against the machine's.
-pub(crate) fn clock(now: Instant, machine: Instant) -> sandbox::Clock {
-    let offset = now.micros() - machine.micros();
+pub(crate) fn clock(times: &Times) -> sandbox::Clock {
+    let offset = times.now.micros() - times.machine.micros();
     sandbox::Clock {
         name: "clock".to_owned(),
-        current_time: Some(timestamp(now)),
+        current_time: Some(timestamp(times.now)),
         offset: Some(prost_types::Duration {
             seconds: offset / 1_000_000,
             nanos: i32::try_from(offset % 1_000_000 * 1000).unwrap_or_default(),

@@ -1,6 +1,7 @@
-//! Reading notices.
+//! Reading notices and clocks.
 
-use florin_platform::{column::At, db::sql, id::AccountId, notice::NoticeId};
+use florin_platform::{Platform, clock::Clock, column::At, db::sql, id::AccountId, notice::NoticeId};
+use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 
 /// A notice as it was raised: the secret is not in it.
@@ -60,4 +61,17 @@ pub(crate) async fn find(
     let text = format!("SELECT {COLUMNS} FROM notice WHERE account_id = $1 AND id = $2");
     let row = connection.query_one_raw(sql(connection, &text, [account.into(), id.into()])).await?;
     row.map(|row| Raised::from_query_result(&row, "")).transpose()
+}
+
+/// What time it is here, and on the machine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) now: Instant,
+    pub(crate) machine: Instant,
+}
+
+/// Both clocks, as seen through `connection`.
+pub(crate) async fn times(platform: &Platform, connection: &impl ConnectionTrait) -> Result<Times, DbErr> {
+    let now = platform.clock.now(connection).await?;
+    Ok(Times { now, machine: Clock::System.now(connection).await? })
 }

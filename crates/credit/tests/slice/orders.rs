@@ -182,7 +182,7 @@ on_both_backends! {
         let world = World::new(&database).await;
         let order = world.order(30).await.expect("an order");
         let mut request = world.payment(&order, "card");
-        request.request_id = "pay once".into();
+        request.request_id = "pay-once".into();
         let pay = || async {
             let request = world.request_by(Principal::Anonymous, "pay", request.clone());
             world.order_rpc().pay_credit_order(request).await.map(Response::into_inner)

@@ -7,14 +7,13 @@ use florin_api::sandbox::v1::{
     clock_service_server::ClockService,
 };
 use florin_platform::{
-    Platform, call::Call, clock, db::Tx, id::AccountId, idempotency::RequestKey, violation::Violations,
+    Platform, call::Call, db::Tx, id::AccountId, idempotency::RequestKey, violation::Violations,
     wire::instant,
 };
 use florin_settlement::Instant;
-use sea_orm::ConnectionTrait;
 use tonic::{Request, Response, Status};
 
-use crate::{convert, error::Error, schedule::Schedule};
+use crate::{convert, error::Error, schedule::Schedule, store};
 
 /// The longest way the clock goes in one call.
 const DAYS_MAX: i64 = 3660;
@@ -32,18 +31,13 @@ impl ClockRpc {
     pub fn new(platform: Platform, schedule: Schedule) -> Self {
         Self { platform, schedule }
     }
-
-    async fn clock(&self, connection: &impl ConnectionTrait) -> Result<Clock, Error> {
-        let now = self.platform.clock.now(connection).await?;
-        let machine = clock::Clock::System.now(connection).await?;
-        Ok(convert::clock(now, machine))
-    }
 }
 
 #[tonic::async_trait]
 impl ClockService for ClockRpc {
     async fn get_clock(&self, _: Request<GetClockRequest>) -> Result<Response<Clock>, Status> {
-        Ok(Response::new(self.clock(self.platform.db.reader()).await?))
+        let times = store::times(&self.platform, self.platform.db.reader()).await.map_err(Error::from)?;
+        Ok(Response::new(convert::clock(&times)))
     }
 
     async fn advance_clock(
@@ -64,7 +58,8 @@ impl ClockService for ClockRpc {
         let finish = |tx: Tx, _now, _target| async move {
             let runs = runs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
             let job_runs = runs.iter().map(convert::job_run).collect();
-            Ok(AdvanceClockResponse { clock: Some(self.clock(&tx).await?), job_runs })
+            let clock = convert::clock(&store::times(&self.platform, &tx).await?);
+            Ok(AdvanceClockResponse { clock: Some(clock), job_runs })
         };
         Ok(Response::new(self.platform.mutate_in_two(&key, begin, between, finish).await?))
     }

@@ -125,6 +125,16 @@ impl House {
 
     /// An ACTIVE account in `country` that has accepted the terms.
     pub(crate) async fn account(&self, country: &str, email: &str) -> AccountId {
+        let id = self.account_without_terms(country, email).await;
+        let accept = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
+                      SELECT a.account_id, d.issuer, d.version, 'test', a.created_at FROM account a \
+                      JOIN terms_document d ON d.issuer = a.issuer WHERE a.account_id = $1";
+        self.execute(accept, [id.into()]).await.expect("accepted");
+        id
+    }
+
+    /// An ACTIVE account in `country` that has accepted nothing yet.
+    pub(crate) async fn account_without_terms(&self, country: &str, email: &str) -> AccountId {
         let account = Account {
             email: email.to_owned(),
             country: country.to_owned(),
@@ -151,10 +161,6 @@ impl House {
         self.execute("UPDATE account SET state = 'ACTIVE' WHERE account_id = $1", [id.into()])
             .await
             .expect("active");
-        let accept = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
-                      SELECT a.account_id, d.issuer, d.version, 'test', a.created_at FROM account a \
-                      JOIN terms_document d ON d.issuer = a.issuer WHERE a.account_id = $1";
-        self.execute(accept, [id.into()]).await.expect("accepted");
         id
     }
 

@@ -169,6 +169,23 @@ async fn session_token(florin: &Florin, email: &str) -> String {
     florin.anonymous.auth().login(request).await.unwrap().into_inner().token
 }
 
+on_both_backends! {
+    /// R12.5: several servers may start at once on one new database, and live at the same instant.
+    async fn servers_that_start_at_once_share_one_database(db: TestDatabase) {
+        let servers = futures::future::join_all((0..3).map(|_| Florin::start(&db))).await;
+        let (ada, _) = servers[0].customer_with_project("ada").await;
+        servers[1].advance_to("2027-03-20T00:00:00Z").await;
+        let clock = servers[2].anonymous.clock().get_clock(florin_api::sandbox::v1::GetClockRequest {}).await.unwrap();
+        let now = florin_platform::wire::instant(clock.into_inner().current_time.as_ref().unwrap()).unwrap();
+        assert!(now >= florin_settlement::Instant::parse("2027-03-20T00:00:00Z").unwrap());
+        let get = GetAccountRequest { name: ada.account.clone() };
+        servers[2].operator.accounts().get_account(get).await.unwrap();
+        for server in servers {
+            server.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn health_and_both_reflections_answer_without_a_token() {
     let db = TestDatabase::create(Backend::Sqlite).await;

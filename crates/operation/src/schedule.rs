@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use florin_platform::{
     Platform,
     clock::Moved,
-    job::{Job, under_lease},
+    job::{Job, alone, under_lease},
 };
 use florin_settlement::Instant;
 use sea_orm::DbErr;
@@ -24,10 +24,6 @@ use tokio_util::sync::CancellationToken;
 const PAUSE: Duration = Duration::from_secs(1);
 /// At most so many pieces of work in one run of a job.
 const LIMIT: u32 = 500;
-/// While another replica runs a job, the clock waits so long between two looks, so many times.
-const LEASE_PAUSE: Duration = Duration::from_millis(100);
-const LEASE_LOOKS_MAX: u32 = 600;
-
 /// A run of a job on the way of the clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRun {
@@ -139,13 +135,8 @@ impl Schedule {
 
     /// Runs `job` under its lease, waiting for another replica that runs it just now.
     async fn run_alone(&self, job: &dyn Job) -> Result<Option<u32>, ScheduleError> {
-        for _ in 0..LEASE_LOOKS_MAX {
-            if let Some(done) = under_lease(&self.platform, job.name(), &self.holder, run(job)).await? {
-                return Ok(done);
-            }
-            tokio::time::sleep(LEASE_PAUSE).await;
-        }
-        Err(ScheduleError::Busy(job.name()))
+        let ran = alone(&self.platform, job.name(), &self.holder, || run(job)).await?;
+        ran.ok_or(ScheduleError::Busy(job.name()))
     }
 
     /// Moves the clock to `at`, unless it is past it already; the present instant then.

@@ -25,6 +25,8 @@ pub trait Job: Send + Sync {
 
 const LEASE_SECONDS: i64 = 30;
 const RENEW_AFTER: Duration = Duration::from_secs(10);
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+const LOOKS_MAX: u32 = 600;
 
 /// Runs `work` while holding the lease of job `name` for `holder`, renewing it as long as it takes.
 ///
@@ -53,6 +55,22 @@ pub async fn under_lease<T>(
     };
     lease(platform, name, holder, 0).await?;
     Ok(done)
+}
+
+/// As [`under_lease`], but waits for whoever holds the lease, for a minute at most.
+pub async fn alone<T, Fut: Future<Output = T>>(
+    platform: &Platform,
+    name: &str,
+    holder: &str,
+    work: impl Fn() -> Fut,
+) -> Result<Option<T>, DbErr> {
+    for _ in 0..LOOKS_MAX {
+        if let Some(done) = under_lease(platform, name, holder, work()).await? {
+            return Ok(Some(done));
+        }
+        tokio::time::sleep(LOOK_AFTER).await;
+    }
+    Ok(None)
 }
 
 /// Takes or renews the lease of job `name` for `holder` until `seconds` from now, machine time; false if

@@ -2,7 +2,7 @@
 //!
 //! Loading is idempotent: what is there already is left as it is.
 
-use florin_platform::Platform;
+use florin_platform::{Platform, job::alone};
 
 use crate::cli::CliError;
 
@@ -10,8 +10,16 @@ const ISSUERS: &str = include_str!("../seed/issuers.yaml");
 const PAYMENTS: &str = include_str!("../seed/payments.yaml");
 const CATALOGUE: &str = include_str!("../seed/catalogue.yaml");
 
-/// Loads whatever is not there yet, in one transaction.
-pub async fn load(platform: &Platform) -> Result<(), CliError> {
+/// Loads whatever is not there yet. Servers that start at the same time take turns.
+pub async fn load(platform: &Platform, replica: &str) -> Result<(), CliError> {
+    match alone(platform, "server.seed", replica, || load_alone(platform)).await? {
+        Some(loaded) => loaded,
+        None => Err("another server has been loading reference data for a minute".into()),
+    }
+}
+
+/// In one transaction.
+async fn load_alone(platform: &Platform) -> Result<(), CliError> {
     let issuers = &florin_account::seed::Seed::parse(ISSUERS)?;
     let offers = &florin_payment::seed::Seed::parse(PAYMENTS)?;
     platform

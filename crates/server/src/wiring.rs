@@ -74,7 +74,8 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         clock: config.clock(),
         key: config.server_key.clone(),
     };
-    let sandbox_token = open_sandbox(&platform, config).await?;
+    let replica = replica(&platform).await?;
+    let sandbox_token = open_sandbox(&platform, config, &replica).await?;
     let public_url =
         if config.public_url.is_empty() { format!("http://{address}") } else { config.public_url.clone() };
 
@@ -94,7 +95,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
-    let schedule = Schedule::new(platform.clone(), jobs, replica(&platform).await?);
+    let schedule = Schedule::new(platform.clone(), jobs, replica);
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let mut health = Health { reporter, services: vec![""] };
@@ -189,10 +190,10 @@ async fn replica(platform: &Platform) -> Result<String, DbErr> {
 }
 
 /// Sets a new sandbox's clock, loads its reference data and registers the token that may call everything.
-async fn open_sandbox(platform: &Platform, config: &Config) -> Result<String, CliError> {
+async fn open_sandbox(platform: &Platform, config: &Config, replica: &str) -> Result<String, CliError> {
     let start = config.sandbox_clock_start;
     platform.db.write::<_, DbErr, _>(|tx| async move { Clock::begin_sandbox(&tx, start).await }).await?;
-    seed::load(platform).await?;
+    seed::load(platform, replica).await?;
     let token = platform
         .db
         .write::<_, DbErr, _>(|tx| async move {

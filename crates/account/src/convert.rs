@@ -2,4 +2,5 @@
 
 pub(crate) mod account;
 pub(crate) mod issuer;
+pub(crate) mod sign_in;
 pub(crate) mod terms;

@@ -5,5 +5,7 @@ pub(crate) mod confirmation;
 pub(crate) mod issuer;
 pub(crate) mod legal_form;
 pub(crate) mod password;
+pub(crate) mod secret;
 pub(crate) mod terms;
+pub(crate) mod text;
 pub(crate) mod vat;

@@ -8,7 +8,7 @@ use florin_settlement::Instant;
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
-use crate::domain::{confirmation, password::HashError};
+use crate::domain::{account::AccountState, password::HashError};
 
 /// A refusal by, or a failure of, the account slice.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +36,15 @@ pub enum Error {
     CodeDead,
     /// A code was sent a moment ago.
     #[error("a code was sent less than a minute ago")]
-    ResentTooSoon,
-    /// The terms document does not exist, or is not this issuer's.
-    #[error("{0} is not a terms document of this account's issuer")]
+    ResentTooSoon {
+        /// Another may be sent after so long.
+        wait: std::time::Duration,
+    },
+    /// The account's state does not allow the change.
+    #[error("the account is {}", .0.as_str())]
+    NotActive(AccountState),
+    /// The terms document does not exist, is not this issuer's, or is not the one in force.
+    #[error("{0} is not a current terms document of this account's issuer")]
     TermsUnknown(String),
     /// The account changed since it was read.
     #[error("{0} has changed")]
@@ -68,8 +74,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn throttled(at: Instant, until: Instant) -> Self {
-        let micros = u64::try_from(until.micros() - at.micros()).unwrap_or_default();
-        Self::LoginThrottled { wait: std::time::Duration::from_micros(micros) }
+        Self::LoginThrottled { wait: until.saturating_since(at) }
     }
 }
 
@@ -88,11 +93,12 @@ impl From<Error> for Status {
             }
             Error::CodeWrong => Refusal::failed_precondition(ErrorReason::ConfirmationCodeWrong, text),
             Error::CodeDead => Refusal::failed_precondition(ErrorReason::ConfirmationCodeExpired, text),
-            Error::ResentTooSoon => {
-                let pause = u64::try_from(confirmation::RESEND_AFTER_SECONDS).unwrap_or_default();
+            Error::ResentTooSoon { wait } => {
                 Refusal::new(Code::ResourceExhausted, ErrorReason::ConfirmationRateLimited, text)
-                    .retry_after(std::time::Duration::from_secs(pause))
+                    .retry_after(wait)
             }
+            Error::NotActive(state) => Refusal::failed_precondition(ErrorReason::AccountNotActive, text)
+                .with("state", state.as_str()),
             Error::TermsUnknown(_) => Refusal::failed_precondition(ErrorReason::TermsVersionUnknown, text),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
             Error::LoginRefused => Refusal::new(Code::Unauthenticated, ErrorReason::LoginRefused, text),

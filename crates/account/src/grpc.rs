@@ -4,7 +4,7 @@ pub(crate) mod account;
 pub(crate) mod auth;
 pub(crate) mod issuer;
 
-use florin_platform::{call::Call, id::AccountId};
+use florin_platform::{call::Call, id::AccountId, violation::Violations};
 
 use crate::error::Error;
 
@@ -14,5 +14,17 @@ fn visible(call: &Call, account: AccountId) -> Result<AccountId, Error> {
         Ok(account)
     } else {
         Err(Error::NotFound(florin_platform::wire::account_name(account)))
+    }
+}
+
+/// Both parts of a request, or what is wrong with either (R12.1).
+fn both<A, B>(one: Result<A, Violations>, other: Result<B, Violations>) -> Result<(A, B), Error> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(mut violations), Err(more)) => {
+            violations.extend(more);
+            Err(violations.into())
+        }
+        (Err(violations), Ok(_)) | (Ok(_), Err(violations)) => Err(violations.into()),
     }
 }

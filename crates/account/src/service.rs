@@ -3,6 +3,7 @@
 pub(crate) mod authenticate;
 pub(crate) mod confirm;
 pub(crate) mod create;
+pub(crate) mod hashing;
 pub(crate) mod query;
 pub(crate) mod sign_in;
 pub(crate) mod terms;

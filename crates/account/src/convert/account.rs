@@ -14,6 +14,9 @@ use crate::{
         account::{Account, AccountState, Profile, TEXT_CHARACTERS_MAX},
         confirmation::EXPIRE_AFTER_DAYS,
         legal_form::LegalForm,
+        password,
+        secret::Secret,
+        text,
     },
     service::{
         create::NewAccount,
@@ -21,8 +24,11 @@ use crate::{
     },
 };
 
-/// Reads a CreateAccount request. What cannot even be read is noted; the rest is judged with the
-/// issuer's rules, so that every violation comes back at once.
+/// The longest confirmation code read: one that was mailed, with room for spaces and dashes.
+const CODE_CHARACTERS_MAX: usize = 64;
+
+/// Reads a CreateAccount request. What is wrong is only noted: the issuer's rules may add to it, so that
+/// every violation comes back at once.
 pub(crate) fn new_account(request: &wire::CreateAccountRequest) -> NewAccount {
     let mut violations = Violations::new();
     let account = request.account.clone().unwrap_or_default();
@@ -31,12 +37,10 @@ pub(crate) fn new_account(request: &wire::CreateAccountRequest) -> NewAccount {
     }
     let legal_form = legal_form(account.legal_form());
     violations.check("account.legal_form", legal_form.is_some(), "is required");
-    violations.check("account.country", !account.country.trim().is_empty(), "is required");
-    NewAccount {
-        profile: profile(account, legal_form.unwrap_or(LegalForm::Other)).tidied(),
-        password: request.password.clone(),
-        violations,
-    }
+    violations.take("password", password::check(&request.password));
+    let profile = profile(account, legal_form.unwrap_or(LegalForm::Other)).tidied();
+    violations.extend(profile.violations("account."));
+    NewAccount { profile, password: Secret::new(request.password.as_str()), violations }
 }
 
 /// Reads an UpdateAccount request.
@@ -44,7 +48,7 @@ pub(crate) fn change(request: &wire::UpdateAccountRequest) -> Result<Change, Vio
     let mut violations = Violations::new();
     let account = request.account.clone().unwrap_or_default();
     let id = violations.take("account.name", parse_account(&account.name));
-    let mask = match Mask::parse(request.update_mask.as_ref(), UPDATABLE) {
+    let mask = match mask(request.update_mask.as_ref()) {
         Ok(mask) => Some(mask),
         Err(wrong) => {
             violations.extend(wrong);
@@ -54,6 +58,37 @@ pub(crate) fn change(request: &wire::UpdateAccountRequest) -> Result<Change, Vio
     let etag = account.etag.clone();
     let profile = profile(account, LegalForm::Other);
     violations.finish_with(id.zip(mask).map(|(account, mask)| Change { account, etag, mask, profile }))
+}
+
+/// A mask is required: leaving it out by mistake must not empty what was left out with it.
+fn mask(mask: Option<&prost_types::FieldMask>) -> Result<Mask, Violations> {
+    if mask.is_none_or(|mask| mask.paths.is_empty()) {
+        let rule = format!("is required; these can be updated: {}", UPDATABLE.join(", "));
+        return Err(Violations::one("update_mask", rule));
+    }
+    Mask::parse(mask, UPDATABLE)
+}
+
+/// Reads a ConfirmAccount request: which account, with which code.
+pub(crate) fn confirmation(request: &wire::ConfirmAccountRequest) -> Result<(AccountId, &str), Violations> {
+    let mut violations = Violations::new();
+    let account = violations.take("name", parse_account(&request.name));
+    let code = request.code.as_str();
+    let rule = format!("must have 1 to {CODE_CHARACTERS_MAX} characters, without control characters");
+    violations.check("code", !code.is_empty() && text::fits(code, CODE_CHARACTERS_MAX), rule);
+    violations.finish_with(account.map(|account| (account, code)))
+}
+
+/// Reads a ListRequiredFields request: for which country, in upper case, and which legal form.
+pub(crate) fn customer_kind(
+    request: &wire::ListRequiredFieldsRequest,
+) -> Result<(String, LegalForm), Violations> {
+    let mut violations = Violations::new();
+    let country = request.country.trim().to_uppercase();
+    violations.check("country", text::is_country(&country), "must be two letters (ISO 3166-1 alpha-2)");
+    let legal_form = legal_form(request.legal_form());
+    violations.check("legal_form", legal_form.is_some(), "is required");
+    violations.finish_with(legal_form.map(|legal_form| (country, legal_form)))
 }
 
 /// Reads a resource name of an account in `field`.
@@ -112,9 +147,18 @@ pub(crate) fn account(account: &Account) -> wire::Account {
     }
 }
 
-/// The states a list is filtered by; none means all.
-pub(crate) fn states(request: &wire::ListAccountsRequest) -> Vec<AccountState> {
-    request.states().filter_map(state).collect()
+/// The states a list is filtered by, each once; none means all.
+pub(crate) fn states(request: &wire::ListAccountsRequest) -> Result<Vec<AccountState>, Violations> {
+    let mut violations = Violations::new();
+    let mut states = Vec::new();
+    for number in &request.states {
+        match wire::account::State::try_from(*number).ok().and_then(state) {
+            Some(state) if states.contains(&state) => {}
+            Some(state) => states.push(state),
+            None => violations.add("states", format!("{number} is not a state")),
+        }
+    }
+    violations.finish().map(|()| states)
 }
 
 /// Renders until when a code that was just sent is good.
@@ -152,8 +196,7 @@ fn wire_state(state: AccountState) -> wire::account::State {
     }
 }
 
-/// Reads a legal form.
-pub(crate) fn legal_form(form: wire::LegalForm) -> Option<LegalForm> {
+fn legal_form(form: wire::LegalForm) -> Option<LegalForm> {
     match form {
         wire::LegalForm::Unspecified => None,
         wire::LegalForm::Individual => Some(LegalForm::Individual),

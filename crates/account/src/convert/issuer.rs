@@ -1,9 +1,21 @@
 //! Issuers on the wire.
 
 use florin_api::account::v1 as wire;
-use florin_platform::wire::money;
+use florin_platform::{violation::Violations, wire::money};
 
 use crate::domain::issuer::Issuer;
+
+/// Reads the name of an issuer: its id.
+pub(crate) fn id(name: &str) -> Result<&str, Violations> {
+    name.strip_prefix("issuers/")
+        .filter(|id| is_id(id))
+        .ok_or_else(|| Violations::one("name", "is not a name of the form issuers/…"))
+}
+
+/// Whether `text` can be the id of an issuer.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
 
 /// Renders an issuer and the countries it sells to.
 pub(crate) fn issuer(issuer: &Issuer, served_countries: Vec<String>) -> wire::Issuer {

@@ -3,7 +3,12 @@
 use florin_platform::{id::AccountId, violation::Violations};
 use florin_settlement::{Currency, Instant, Money};
 
-use super::{confirmation::Confirmation, legal_form::LegalForm};
+use super::{
+    confirmation::Confirmation,
+    legal_form::LegalForm,
+    secret::Secret,
+    text::{fits, is_country, is_plain},
+};
 
 /// The longest text field accepted, in characters.
 pub(crate) const TEXT_CHARACTERS_MAX: usize = 255;
@@ -20,7 +25,7 @@ pub struct Account {
     /// What the customer told about themselves.
     pub profile: Profile,
     /// The argon2id hash of the password.
-    pub password_hash: String,
+    pub password_hash: Secret,
     /// The provider's legal entity that sells to it; follows from the country.
     pub issuer: String,
     /// Its one currency, for life (R1.1).
@@ -131,7 +136,7 @@ impl Profile {
         self.vat_number = self
             .vat_number
             .map(|number| {
-                number.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase()
+                number.chars().filter(|sign| !" .-".contains(*sign)).collect::<String>().to_uppercase()
             })
             .filter(|number| !number.is_empty());
         if self.language.is_empty() {
@@ -154,6 +159,8 @@ impl Profile {
                 "must differ from the e-mail address",
             );
         }
+        let country = is_country(&self.country);
+        violations.check(&field("country"), country, "must be two letters (ISO 3166-1 alpha-2)");
         let language = LANGUAGES.contains(&self.language.as_str());
         violations.check(&field("language"), language, format!("must be one of {}", LANGUAGES.join(", ")));
         if let Some(number) = &self.vat_number {
@@ -168,10 +175,9 @@ impl Profile {
             ("address.city", &self.city),
             ("address.region", &self.region),
         ] {
-            let fits = text.chars().count() <= TEXT_CHARACTERS_MAX && !text.chars().any(char::is_control);
             let rule =
                 format!("must be at most {TEXT_CHARACTERS_MAX} characters, without control characters");
-            violations.check(&field(name), fits, rule);
+            violations.check(&field(name), fits(text, TEXT_CHARACTERS_MAX), rule);
         }
         violations
     }
@@ -204,13 +210,14 @@ impl Profile {
 }
 
 fn is_email(text: &str) -> bool {
-    text.len() <= 254 && email_address::EmailAddress::is_valid(text) && text.contains('.')
+    text.len() <= 254 && is_plain(text) && email_address::EmailAddress::is_valid(text) && text.contains('.')
 }
 
 /// EU numbers are verified by their check digits; others only for their shape.
 fn is_vat_number(number: &str) -> bool {
-    let shape =
-        (4..=20).contains(&number.len()) && number.bytes().take(2).all(|byte| byte.is_ascii_uppercase());
+    let shape = (4..=20).contains(&number.len())
+        && number.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
+        && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
     shape && super::vat::is_valid_number(number)
 }
 
@@ -250,12 +257,24 @@ mod tests {
             email: "nobody".into(),
             language: "tlh".into(),
             vat_number: Some("FR00000000000".into()),
+            country: "F\0".into(),
+            street: "1 rue\0de la Paix".into(),
             city: "x".repeat(256),
             ..profile()
         };
         let fields: Vec<_> =
             wrong.violations("").as_slice().iter().map(|violation| violation.field.clone()).collect();
-        assert_eq!(fields, ["email", "language", "vat_number", "address.city"]);
+        assert_eq!(fields, ["email", "country", "language", "vat_number", "address.street", "address.city"]);
+    }
+
+    #[test]
+    fn a_vat_number_is_read_without_its_separators_and_with_nothing_else_dropped() {
+        let number = |text: &str| Profile { vat_number: Some(text.into()), ..profile() }.tidied();
+        assert_eq!(number("fr 40.303-265 045").vat_number.as_deref(), Some("FR40303265045"));
+        assert!(number("fr 40.303-265 045").violations("").as_slice().is_empty());
+        for wrong in ["FR40303265045\0", "CHE1234é"] {
+            assert_eq!(number(wrong).violations("").as_slice().len(), 1, "{wrong:?}");
+        }
     }
 
     #[test]

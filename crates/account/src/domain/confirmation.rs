@@ -1,5 +1,7 @@
 //! The mailed code that makes a PENDING account ACTIVE (R2.2).
 
+use std::time::Duration;
+
 use florin_platform::{
     id::AccountId,
     secret::{ServerKey, digest, same},
@@ -11,7 +13,7 @@ pub(crate) const EXPIRE_AFTER_DAYS: u32 = 1;
 /// After so many wrong tries the code is dead and another one has to be sent.
 pub(crate) const WRONG_MAX: u32 = 5;
 /// A code is sent again at most once in so many seconds.
-pub(crate) const RESEND_AFTER_SECONDS: i64 = 60;
+pub(crate) const RESEND_AFTER_SECONDS: u64 = 60;
 
 /// The code that is awaited; only its digest is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +60,10 @@ impl Confirmation {
         Self { generation, digest: Some(digest(&normal(&code))), sent: Some(at), wrong: 0 }
     }
 
-    /// Whether another code may be sent at `at`.
+    /// How long another code has to wait at `at`; zero once it may be sent.
     #[must_use]
-    pub fn may_resend(&self, at: Instant) -> bool {
-        self.sent.is_none_or(|sent| at.micros() - sent.micros() >= RESEND_AFTER_SECONDS * 1_000_000)
+    pub fn resend_wait(&self, at: Instant) -> Duration {
+        self.sent.map_or(Duration::ZERO, |sent| sent.plus_seconds(RESEND_AFTER_SECONDS).saturating_since(at))
     }
 
     /// Tries `code` at `at`. Case, spaces and dashes do not matter.
@@ -125,7 +127,9 @@ mod tests {
     #[test]
     fn another_code_is_sent_at_most_once_a_minute() {
         let (confirmation, _) = sent();
-        assert!(!confirmation.may_resend(at(59)));
-        assert!(confirmation.may_resend(at(60)));
+        assert_eq!(confirmation.resend_wait(at(0)), Duration::from_secs(60));
+        assert_eq!(confirmation.resend_wait(at(59)), Duration::from_secs(1));
+        assert_eq!(confirmation.resend_wait(at(60)), Duration::ZERO);
+        assert_eq!(confirmation.resend_wait(at(61)), Duration::ZERO);
     }
 }

@@ -26,13 +26,20 @@ pub(crate) struct TermsStanding {
     pub accepted: Option<Instant>,
 }
 
-/// What has to be accepted before the next project: the newest version in force at `at`, unless it was.
+/// The current terms: the newest version in force at `at`. What it replaced, and what is only announced,
+/// can neither be asked for nor accepted.
 #[must_use]
-pub(crate) fn unaccepted(standings: &[TermsStanding], at: Instant) -> Vec<TermsDocument> {
+pub(crate) fn current(standings: &[TermsStanding], at: Instant) -> Option<&TermsStanding> {
     standings
         .iter()
         .filter(|standing| standing.document.effective <= at)
         .max_by_key(|standing| standing.document.version)
+}
+
+/// What has to be accepted before the next project: the current terms, unless they were.
+#[must_use]
+pub(crate) fn unaccepted(standings: &[TermsStanding], at: Instant) -> Vec<TermsDocument> {
+    current(standings, at)
         .filter(|newest| newest.accepted.is_none())
         .map(|newest| newest.document.clone())
         .into_iter()
@@ -68,5 +75,15 @@ mod tests {
         };
         assert_eq!(versions(29), Vec::<i64>::new());
         assert_eq!(versions(30), [2]);
+    }
+
+    #[test]
+    fn the_newest_version_in_force_is_the_current_one() {
+        let standings = [standing(1, 10, Some(20)), standing(2, 30, None), standing(3, 50, None)];
+        let version = |at| {
+            let at = Instant::from_micros(at).expect("in range");
+            current(&standings, at).map(|standing| standing.document.version)
+        };
+        assert_eq!([9, 10, 49, 50].map(version), [None, Some(1), Some(2), Some(3)]);
     }
 }

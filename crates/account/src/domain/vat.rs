@@ -29,6 +29,12 @@ pub(crate) enum Place {
 const REVERSE_CHARGE: &str =
     "Reverse charge: VAT to be accounted for by the recipient (Art. 196, Directive 2006/112/EC)";
 const OUT_OF_SCOPE: &str = "Outside the scope of VAT: place of supply outside the European Union";
+const NO_TAX: &str = "No VAT or sales tax is charged";
+
+/// A country whose VAT applies has no rate on the day. That is never the same as a rate of zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no VAT rate is in force")]
+pub(crate) struct RateMissing;
 
 impl Place {
     /// Where a customer in `customer_in_eu` country is, for `issuer`.
@@ -49,21 +55,31 @@ impl Place {
     }
 }
 
-/// The treatment of a customer at `place`. `rate` is the rate in force on the day in the country whose
-/// VAT applies; `confirmed` says whether the VAT number was confirmed through a validation port.
-#[must_use]
-pub(crate) fn treatment(place: Place, profile: &Profile, confirmed: bool, rate: TaxRate) -> Treatment {
-    let zero = TaxRate::ZERO;
+/// The treatment of a customer at `place`. `rate` is the rate in force on the day in the customer's
+/// country, if there is one; `confirmed` says whether the VAT number was confirmed through a validation
+/// port.
+pub(crate) fn treatment(
+    place: Place,
+    profile: &Profile,
+    confirmed: bool,
+    rate: Option<TaxRate>,
+) -> Result<Treatment, RateMissing> {
+    let standard = |rate| Treatment { category: TaxCategory::Standard, rate, mention: None };
     match place {
-        Place::Domestic => Treatment { category: TaxCategory::Standard, rate, mention: None },
+        Place::Domestic => rate.ok_or(RateMissing).map(|rate| {
+            // A country that has no VAT says so by a rate of zero.
+            if rate.is_zero() { untaxed(TaxCategory::OutOfScope, NO_TAX) } else { standard(rate) }
+        }),
         Place::OtherEu if confirmed && profile.vat_number.is_some() => {
-            Treatment { category: TaxCategory::ReverseCharge, rate: zero, mention: Some(REVERSE_CHARGE) }
+            Ok(untaxed(TaxCategory::ReverseCharge, REVERSE_CHARGE))
         }
-        Place::OtherEu => Treatment { category: TaxCategory::Standard, rate, mention: None },
-        Place::Outside => {
-            Treatment { category: TaxCategory::OutOfScope, rate: zero, mention: Some(OUT_OF_SCOPE) }
-        }
+        Place::OtherEu => rate.ok_or(RateMissing).map(standard),
+        Place::Outside => Ok(untaxed(TaxCategory::OutOfScope, OUT_OF_SCOPE)),
     }
+}
+
+fn untaxed(category: TaxCategory, mention: &'static str) -> Treatment {
+    Treatment { category, rate: TaxRate::ZERO, mention: Some(mention) }
 }
 
 /// Whether a VAT number is well-formed; EU numbers also by their check digits.
@@ -71,4 +87,77 @@ pub(crate) fn treatment(place: Place, profile: &Profile, confirmed: bool, rate: 
 pub(crate) fn is_valid_number(number: &str) -> bool {
     let checked = vat_id_validator::check_vat(number);
     checked.is_valid || !checked.is_supported_country
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::legal_form::LegalForm;
+
+    fn profile(vat_number: Option<&str>) -> Profile {
+        Profile {
+            email: String::new(),
+            rescue_email: None,
+            country: String::new(),
+            legal_form: LegalForm::Corporation,
+            given_name: String::new(),
+            family_name: String::new(),
+            organisation: String::new(),
+            street: String::new(),
+            postal_code: String::new(),
+            city: String::new(),
+            region: String::new(),
+            language: String::new(),
+            vat_number: vat_number.map(Into::into),
+        }
+    }
+
+    fn percent(text: &str) -> TaxRate {
+        TaxRate::parse(text).expect("a rate")
+    }
+
+    fn standard(text: &str) -> Result<Treatment, RateMissing> {
+        Ok(Treatment { category: TaxCategory::Standard, rate: percent(text), mention: None })
+    }
+
+    #[test]
+    fn a_domestic_customer_is_charged_the_domestic_rate_even_as_a_confirmed_business() {
+        let business = profile(Some("FR40303265045"));
+        assert_eq!(treatment(Place::Domestic, &business, true, Some(percent("20"))), standard("20"));
+    }
+
+    #[test]
+    fn an_eu_consumer_is_charged_the_rate_of_their_own_country() {
+        assert_eq!(treatment(Place::OtherEu, &profile(None), false, Some(percent("21"))), standard("21"));
+    }
+
+    #[test]
+    fn an_eu_business_accounts_for_the_tax_once_its_number_is_confirmed() {
+        let business = profile(Some("BE0776091951"));
+        let rate = Some(percent("21"));
+        assert_eq!(treatment(Place::OtherEu, &business, false, rate), standard("21"));
+        let confirmed = Ok(untaxed(TaxCategory::ReverseCharge, REVERSE_CHARGE));
+        assert_eq!(treatment(Place::OtherEu, &business, true, rate), confirmed);
+        assert_eq!(treatment(Place::OtherEu, &business, true, None), confirmed);
+        assert_eq!(treatment(Place::OtherEu, &profile(None), true, rate), standard("21"));
+    }
+
+    #[test]
+    fn a_customer_outside_is_outside_the_scope() {
+        let outside = Ok(untaxed(TaxCategory::OutOfScope, OUT_OF_SCOPE));
+        assert_eq!(treatment(Place::Outside, &profile(None), false, None), outside);
+        assert_eq!(treatment(Place::Outside, &profile(None), false, Some(percent("8.1"))), outside);
+    }
+
+    #[test]
+    fn a_country_without_vat_is_outside_the_scope_at_home_and_says_so() {
+        let untaxed = Ok(untaxed(TaxCategory::OutOfScope, NO_TAX));
+        assert_eq!(treatment(Place::Domestic, &profile(None), false, Some(TaxRate::ZERO)), untaxed);
+    }
+
+    #[test]
+    fn a_missing_rate_is_never_read_as_zero() {
+        assert_eq!(treatment(Place::Domestic, &profile(None), false, None), Err(RateMissing));
+        assert_eq!(treatment(Place::OtherEu, &profile(None), false, None), Err(RateMissing));
+    }
 }

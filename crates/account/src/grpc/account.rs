@@ -6,12 +6,10 @@ use florin_api::account::v1::{
     ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse, ResendConfirmationRequest,
     ResendConfirmationResponse, UpdateAccountRequest, account_service_server::AccountService,
 };
-use florin_platform::{
-    Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations,
-};
+use florin_platform::{Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
 
-use super::visible;
+use super::{both, visible};
 use crate::{
     convert,
     error::Error,
@@ -42,7 +40,7 @@ impl AccountService for AccountRpc {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let new = &convert::account::new_account(&request);
-        let hash = &create::hash_password(&new.password).await?;
+        let hash = &create::hash_password(&self.platform, new).await?;
         let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, &request);
         let create = |tx, now| async move {
             create::create_account(&self.platform, &tx, now, call, new.clone(), hash.clone())
@@ -58,10 +56,10 @@ impl AccountService for AccountRpc {
     ) -> Result<Response<Account>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
-        let account = convert::account::name("name", &request.name).map_err(Error::from)?;
+        let (account, code) = convert::account::confirmation(request).map_err(Error::from)?;
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
         let confirm = |tx, now| async move {
-            let confirmed = confirm::confirm_account(&tx, now, call, account, &request.code).await?;
+            let confirmed = confirm::confirm_account(&tx, now, call, account, code).await?;
             Ok(confirmed.map(|confirmed| convert::account::account(&confirmed)))
         };
         Ok(Response::new(self.platform.mutate_or_trace::<_, Error, _>(&key, confirm).await?))
@@ -95,10 +93,9 @@ impl AccountService for AccountRpc {
         request: Request<ListAccountsRequest>,
     ) -> Result<Response<ListAccountsResponse>, Status> {
         let request = request.into_inner();
-        let states = convert::account::states(&request);
-        let query = format!("ListAccounts/{states:?}");
-        let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
-            .map_err(Error::from)?;
+        let query = format!("ListAccounts/{:?}", request.states);
+        let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token);
+        let (states, page) = both(convert::account::states(&request), page)?;
         let found = query::list(self.platform.db.reader(), &states, &page).await?;
         let (accounts, next_page_token) =
             page.cut(&self.platform.key, found, |account| account.id.to_string());
@@ -135,7 +132,8 @@ impl AccountService for AccountRpc {
             .map_err(Error::from)?;
         let reader = self.platform.db.reader();
         let account = query::owned(reader, visible(&call, account)?).await?;
-        let standings = query::terms_page(reader, &account, &page).await?;
+        let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
+        let standings = query::terms_page(reader, &account, now, &page).await?;
         let (standings, next_page_token) =
             page.cut(&self.platform.key, standings, |standing| standing.document.version.to_string());
         let terms_documents = standings.iter().map(convert::terms::document).collect();
@@ -148,14 +146,12 @@ impl AccountService for AccountRpc {
     ) -> Result<Response<AcceptTermsResponse>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
-        let account = convert::account::name("name", &request.name).map_err(Error::from)?;
-        if request.terms_documents.is_empty() {
-            return Err(Error::from(Violations::one("terms_documents", "name at least one document")).into());
-        }
+        let account = convert::account::name("name", &request.name);
+        let (account, names) = both(account, convert::terms::documents(request))?;
         let account = visible(call, account)?;
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
         let accept = |tx, now| async move {
-            let accepted = terms::accept_terms(&tx, now, call, account, &request.terms_documents).await?;
+            let accepted = terms::accept_terms(&tx, now, call, account, names).await?;
             Ok(AcceptTermsResponse {
                 terms_documents: accepted.iter().map(convert::terms::document).collect(),
             })
@@ -167,10 +163,8 @@ impl AccountService for AccountRpc {
         &self,
         request: Request<ListRequiredFieldsRequest>,
     ) -> Result<Response<ListRequiredFieldsResponse>, Status> {
-        let request = request.into_inner();
-        let legal_form = convert::account::legal_form(request.legal_form())
-            .ok_or_else(|| Error::from(Violations::one("legal_form", "is required")))?;
-        let country = request.country.trim().to_uppercase();
+        let (country, legal_form) =
+            convert::account::customer_kind(request.get_ref()).map_err(Error::from)?;
         let reader = self.platform.db.reader();
         let issuer = query::issuer_of_country(reader, &country)
             .await

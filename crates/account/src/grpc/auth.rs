@@ -12,7 +12,7 @@ use florin_platform::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{error::Error, service::sign_in};
+use crate::{convert, error::Error, service::sign_in};
 
 /// Sign-in over `platform`.
 #[derive(Clone, Debug)]
@@ -33,7 +33,8 @@ impl AuthService for AuthRpc {
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
         let call = &Call::of(&request);
         let request = request.into_inner();
-        let checked = &sign_in::check(&self.platform, &request.login, &request.password).await?;
+        let credentials = convert::sign_in::credentials(&request).map_err(Error::from)?;
+        let checked = &sign_in::check(&self.platform, credentials).await?;
         let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, &request);
         let login = |tx, now| async move {
             let opened = sign_in::login(&self.platform, &tx, now, call, checked.clone()).await?;

@@ -27,7 +27,7 @@ impl IssuerService for IssuerRpc {
     async fn get_issuer(&self, request: Request<GetIssuerRequest>) -> Result<Response<Issuer>, Status> {
         let name = request.into_inner().name;
         let reader = self.platform.db.reader();
-        let id = name.strip_prefix("issuers/").unwrap_or_default();
+        let id = convert::issuer::id(&name).map_err(Error::from)?;
         let issuer = store::issuer::find(reader, id)
             .await
             .map_err(Error::from)?

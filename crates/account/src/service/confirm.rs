@@ -1,4 +1,8 @@
 //! Giving the mailed code back, and asking for another (R2.2).
+//!
+//! Both are open to anybody, and both tell whether an account exists and waits. That gives nothing away:
+//! an account is named here by its id, which is random and told only to who created it, and never by an
+//! e-mail address or handle. Only a PENDING account is changed: a code never revives a SUSPENDED one.
 
 use florin_platform::{
     Platform, audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire::account_name,
@@ -25,11 +29,7 @@ pub(crate) async fn confirm_account(
     id: AccountId,
     code: &str,
 ) -> Result<Result<Account, Error>, Error> {
-    lock::take(tx, &[id]).await?;
-    let pending = owned(tx, id).await?;
-    if pending.confirmed.is_some() {
-        return Err(Error::AlreadyConfirmed);
-    }
+    let pending = pending(tx, id).await?;
     match pending.confirmation.attempt(code, at) {
         Tried::Right(used) => {
             let active = Account {
@@ -61,13 +61,10 @@ pub(crate) async fn resend_confirmation(
     call: &Call,
     id: AccountId,
 ) -> Result<Account, Error> {
-    lock::take(tx, &[id]).await?;
-    let pending = owned(tx, id).await?;
-    if pending.confirmed.is_some() {
-        return Err(Error::AlreadyConfirmed);
-    }
-    if !pending.confirmation.may_resend(at) {
-        return Err(Error::ResentTooSoon);
+    let pending = pending(tx, id).await?;
+    let wait = pending.confirmation.resend_wait(at);
+    if !wait.is_zero() {
+        return Err(Error::ResentTooSoon { wait });
     }
     let confirmation = pending.confirmation.next(&platform.key, id, at);
     let resent = Account { confirmation, ..pending };
@@ -75,4 +72,14 @@ pub(crate) async fn resend_confirmation(
     audit::record(tx, at, call, id, &account_name(id)).await?;
     notice::raise(tx, at, id, &notices::confirmation(&resent)).await?;
     Ok(resent)
+}
+
+/// The account, locked, if it still waits for its code.
+async fn pending(tx: &Tx, id: AccountId) -> Result<Account, Error> {
+    lock::take(tx, &[id]).await?;
+    let account = owned(tx, id).await?;
+    match account.state {
+        AccountState::Pending => Ok(account),
+        AccountState::Active | AccountState::Suspended | AccountState::Closed => Err(Error::AlreadyConfirmed),
+    }
 }

@@ -1,16 +1,27 @@
 //! Creating an account (R2.1): everything that is wrong at once, or one account, once.
+//!
+//! | step | where |
+//! |---|---|
+//! | what is wrong with the request by itself | before the password is hashed, which is dear |
+//! | hash | off the async threads, before any transaction begins |
+//! | what is wrong with it for its issuer | in the transaction, so that a repeated request is replayed first |
 
 use florin_platform::{
     Platform, audit, call::Call, db::Tx, id::AccountId, notice, outbox, violation::Violations,
     wire::account_name,
 };
 use florin_settlement::Instant;
+use sea_orm::{ConnectionTrait, DbErr};
 
+use super::hashing;
 use crate::{
     domain::{
         account::{Account, AccountState, Profile},
         confirmation::Confirmation,
+        issuer::Issuer,
         password,
+        secret::Secret,
+        text::is_country,
     },
     error::Error,
     events::AccountCreated,
@@ -23,26 +34,29 @@ use crate::{
 
 /// Live projects an account may have until an operator says otherwise (R4.1).
 const PROJECT_LIMIT: u32 = 3;
-const HANDLE_TRIES_MAX: u32 = 32;
+/// Handles of one length that are tried before a longer one is.
+const HANDLE_TRIES_MAX: u32 = 8;
+/// The digits of a handle: five, more where a pair of initials is crowded.
+const HANDLE_DIGITS: [usize; 3] = [5, 6, 7];
 
-/// What is asked for. The profile is tidied; nothing else is known to be right.
+/// What is asked for: a tidied profile, and what is wrong with it by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct NewAccount {
-    /// Who the customer says they are; country and legal form may be missing in `violations`.
+    /// Who the customer says they are.
     pub(crate) profile: Profile,
     /// In clear; hashed by [`hash_password`].
-    pub(crate) password: String,
-    /// What was wrong with the request's form already.
+    pub(crate) password: Secret,
+    /// All that can be said against it without the issuer's rules.
     pub(crate) violations: Violations,
 }
 
-/// Hashes the password on a thread of its own, before any transaction begins.
-pub(crate) async fn hash_password(password: &str) -> Result<String, Error> {
-    let password = password.to_owned();
-    tokio::task::spawn_blocking(move || password::hash(&password))
-        .await
-        .map_err(|error| sea_orm::DbErr::Custom(error.to_string()))?
-        .map_err(Error::from)
+/// Hashes the password, unless the request is wrong by itself: then all that is wrong with it is told.
+pub(crate) async fn hash_password(platform: &Platform, new: &NewAccount) -> Result<Secret, Error> {
+    if !new.violations.as_slice().is_empty() {
+        seller(platform.db.reader(), new).await?;
+    }
+    let password = new.password.clone();
+    Ok(hashing::run(move || password::hash(password.expose())).await??)
 }
 
 /// Creates the account, its lock row, audit row, event and notice in `tx`.
@@ -52,21 +66,10 @@ pub(crate) async fn create_account(
     at: Instant,
     call: &Call,
     new: NewAccount,
-    password_hash: String,
+    password_hash: Secret,
 ) -> Result<Account, Error> {
-    let NewAccount { profile, password, mut violations } = new;
-    let issuer = issuer::of_country(tx, &profile.country).await?;
-    if !profile.country.is_empty() && issuer.is_none() {
-        violations.add("account.country", format!("no issuer sells to {}", profile.country));
-    }
-    violations.extend(profile.violations("account."));
-    violations.take("password", password::check(&password));
-    if let Some(issuer) = &issuer {
-        let mandatory = issuer::required_fields(tx, &issuer.id, &profile.country, profile.legal_form).await?;
-        profile.require("account.", &mandatory, &mut violations);
-    }
-    let issuer = violations.finish_with(issuer)?;
-
+    let issuer = seller(tx, &new).await?;
+    let profile = new.profile;
     let id = AccountId::generate(at);
     if !account::claim(tx, Lookup::Email, &profile.email, id).await? {
         return Err(Error::EmailTaken);
@@ -96,7 +99,34 @@ pub(crate) async fn create_account(
     Ok(created)
 }
 
-/// A free public handle: two initials, five digits, as in `ab12345-fl`.
+/// The issuer that sells to such an account, or everything that is wrong with it (R12.1).
+async fn seller(connection: &impl ConnectionTrait, new: &NewAccount) -> Result<Issuer, Error> {
+    let NewAccount { profile, violations, .. } = new;
+    let mut violations = violations.clone();
+    let issuer = issuer_of(connection, &profile.country, &mut violations).await?;
+    if let Some(issuer) = &issuer {
+        let mandatory =
+            issuer::required_fields(connection, &issuer.id, &profile.country, profile.legal_form).await?;
+        profile.require("account.", &mandatory, &mut violations);
+    }
+    Ok(violations.finish_with(issuer)?)
+}
+
+async fn issuer_of(
+    connection: &impl ConnectionTrait,
+    country: &str,
+    violations: &mut Violations,
+) -> Result<Option<Issuer>, DbErr> {
+    // What is no country was noted with the profile, and is nothing to ask the database about.
+    if !is_country(country) {
+        return Ok(None);
+    }
+    let issuer = issuer::of_country(connection, country).await?;
+    violations.check("account.country", issuer.is_some(), format!("no issuer sells to {country}"));
+    Ok(issuer)
+}
+
+/// A free public handle: two initials, five digits or more, as in `ab12345-fl`.
 async fn claim_handle(
     platform: &Platform,
     tx: &Tx,
@@ -104,15 +134,21 @@ async fn claim_handle(
     profile: &Profile,
 ) -> Result<String, Error> {
     let initials = initials(profile);
-    for attempt in 0..HANDLE_TRIES_MAX {
-        let bytes = platform.key.derive(&format!("handle/{id}/{attempt}"));
-        let number = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) % 100_000;
-        let handle = format!("{initials}{number:05}-fl");
-        if account::claim(tx, Lookup::Handle, &handle, id).await? {
-            return Ok(handle);
+    for digits in HANDLE_DIGITS {
+        for attempt in 0..HANDLE_TRIES_MAX {
+            let random = platform.key.derive(&format!("handle/{id}/{digits}/{attempt}"));
+            let handle = handle(&initials, digits, &random);
+            if account::claim(tx, Lookup::Handle, &handle, id).await? {
+                return Ok(handle);
+            }
         }
     }
-    Err(sea_orm::DbErr::Custom(format!("no free handle for the initials {initials}")).into())
+    Err(DbErr::Custom(format!("no free handle for the initials {initials}")).into())
+}
+
+fn handle(initials: &str, digits: usize, random: &[u8; 32]) -> String {
+    let number: String = random.iter().take(digits).map(|byte| char::from(b'0' + byte % 10)).collect();
+    format!("{initials}{number}-fl")
 }
 
 fn initials(profile: &Profile) -> String {
@@ -123,4 +159,16 @@ fn initials(profile: &Profile) -> String {
         letters.push('x');
     }
     letters.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_grows_where_its_initials_are_crowded() {
+        let random = std::array::from_fn(|n| u8::try_from(n + 1).expect("few"));
+        let handles = HANDLE_DIGITS.map(|digits| handle("ab", digits, &random));
+        assert_eq!(handles, ["ab12345-fl", "ab123456-fl", "ab1234567-fl"]);
+    }
 }

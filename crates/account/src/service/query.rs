@@ -9,7 +9,7 @@ use crate::{
         account::{Account, AccountState},
         issuer::Issuer,
         terms::{self, TermsDocument, TermsStanding},
-        vat::{Place, Treatment, treatment},
+        vat::{Place, RateMissing, Treatment, treatment},
     },
     error::Error,
     store,
@@ -58,7 +58,7 @@ pub async fn vat_treatment(
     let customer_in_eu = store::issuer::is_in_eu(connection, country).await?;
     let place = Place::of(&issuer, issuer_in_eu, country, customer_in_eu);
     let rate = store::issuer::vat_rate(connection, country, at).await?;
-    Ok(treatment(place, &account.profile, false, rate))
+    treatment(place, &account.profile, false, rate).map_err(|RateMissing| no_rate(country, at))
 }
 
 /// Whether `country` is a member state of the EU: consumer law goes by it (R6.4).
@@ -72,7 +72,13 @@ pub async fn domestic_vat_rate(
     issuer: &Issuer,
     at: Instant,
 ) -> Result<TaxRate, DbErr> {
-    store::issuer::vat_rate(connection, &issuer.country, at).await
+    let rate = store::issuer::vat_rate(connection, &issuer.country, at).await?;
+    rate.ok_or_else(|| no_rate(&issuer.country, at))
+}
+
+/// Reference data is incomplete: loud, because the alternative would be to sell without VAT.
+fn no_rate(country: &str, at: Instant) -> DbErr {
+    DbErr::RecordNotFound(format!("no VAT rate of {country} on {at}"))
 }
 
 /// What has to be accepted before the next project (R2.5).
@@ -104,10 +110,11 @@ pub(crate) async fn list(
     Ok(store::account::list(connection, states, after, page.fetch()).await?)
 }
 
-/// A page of the versions of the terms, oldest first.
+/// A page of the terms that are current at `at`. One issuer has one document in force at a time.
 pub(crate) async fn terms_page(
     connection: &impl ConnectionTrait,
     account: &Account,
+    at: Instant,
     page: &Page,
 ) -> Result<Vec<TermsStanding>, Error> {
     let after: i64 = page
@@ -115,7 +122,7 @@ pub(crate) async fn terms_page(
         .as_deref()
         .map_or(Ok(0), str::parse)
         .map_err(|error| Violations::one("page_token", error))?;
-    let fetch = usize::try_from(page.fetch()).unwrap_or(usize::MAX);
     let standings = store::terms::standings(connection, account).await?;
-    Ok(standings.into_iter().filter(|standing| standing.document.version > after).take(fetch).collect())
+    let current = terms::current(&standings, at).filter(|current| current.document.version > after);
+    Ok(current.cloned().into_iter().collect())
 }

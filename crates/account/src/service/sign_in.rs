@@ -1,5 +1,9 @@
 //! Signing in and out (R2.3): throttled, and silent about which accounts exist.
 //!
+//! The password is verified before the transaction, because that is slow; what came of it counts only once
+//! the transaction holds the throttle's row and the row is not locked. E-mail address and handle of one
+//! account share one row.
+//!
 //! Sessions live in the machine's time, also in a sandbox: moving its clock signs nobody out.
 
 use florin_platform::{
@@ -9,14 +13,16 @@ use florin_platform::{
     db::Tx,
     id::{AccountId, Id},
     secret::digest,
-    wire::child_name,
+    wire::{account_name, child_name},
 };
 use florin_settlement::Instant;
 
+use super::hashing;
 use crate::{
     domain::{
         account::{Account, AccountState},
         password,
+        secret::Secret,
     },
     error::Error,
     store::{
@@ -27,11 +33,15 @@ use crate::{
 
 /// A session lives for so long.
 const SESSION_DAYS: u32 = 1;
-/// Verified when no account is found, so that a miss takes as long as a hit. Nobody knows its password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0c2FsdA$\
-                      Yk6Zr7V9ZJ2s1m3o5q7u9wBDFHJLNPRTVXZbdfhjlnp";
 
-/// What the customer typed, and what became of checking it.
+/// What the customer typed: the login trimmed and in lower case.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) login: String,
+    pub(crate) password: Secret,
+}
+
+/// Whose failures are counted, and the account that may be opened if they are few enough.
 #[derive(Clone, Debug)]
 pub(crate) struct Checked {
     subject: String,
@@ -53,23 +63,26 @@ pub(crate) fn token(platform: &Platform, session: Id<Session>) -> String {
 }
 
 /// Verifies the password, off the async threads and outside any transaction.
-pub(crate) async fn check(platform: &Platform, login: &str, password: &str) -> Result<Checked, Error> {
-    let reader = platform.db.reader();
-    let subject = login.trim().to_lowercase();
-    let lookup = if subject.contains('@') { Lookup::Email } else { Lookup::Handle };
-    let found = match account::look_up(reader, lookup, &subject).await? {
-        Some(id) => account::find(reader, id).await?,
-        None => None,
-    };
-    let hash = found.as_ref().map_or_else(|| NOBODY.to_owned(), |account| account.password_hash.clone());
-    let password = password.to_owned();
-    let right = tokio::task::spawn_blocking(move || password::verify(&password, &hash))
-        .await
-        .map_err(|error| sea_orm::DbErr::Custom(error.to_string()))?;
+pub(crate) async fn check(platform: &Platform, credentials: Credentials) -> Result<Checked, Error> {
+    let Credentials { login, password } = credentials;
+    let found = look_up(platform, &login).await?;
+    let hash = found.as_ref().map(|account| account.password_hash.clone());
+    let right = hashing::run(move || password::verify(password.expose(), hash.as_ref())).await?;
+    let subject = found.as_ref().map_or_else(|| format!("login:{login}"), |account| account_name(account.id));
     Ok(Checked { subject, account: found.filter(|account| right && account.state != AccountState::Closed) })
 }
 
-/// Opens the session, or leaves the trace of a failure.
+async fn look_up(platform: &Platform, login: &str) -> Result<Option<Account>, Error> {
+    let reader = platform.db.reader();
+    let lookup = if login.contains('@') { Lookup::Email } else { Lookup::Handle };
+    match account::look_up(reader, lookup, login).await? {
+        Some(id) => Ok(account::find(reader, id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Opens the session, or leaves the trace of a failure. While the subject is locked the right password
+/// is answered like a wrong one.
 pub(crate) async fn login(
     platform: &Platform,
     tx: &Tx,
@@ -77,7 +90,7 @@ pub(crate) async fn login(
     call: &Call,
     checked: Checked,
 ) -> Result<Result<Opened, Error>, Error> {
-    if let Some(until) = throttle::locked_until(tx, &checked.subject, at).await? {
+    if let Some(until) = throttle::take(tx, &checked.subject, at).await? {
         return Err(Error::throttled(at, until));
     }
     let Some(account) = checked.account else {

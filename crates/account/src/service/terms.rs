@@ -7,7 +7,10 @@ use florin_settlement::Instant;
 
 use super::query::owned;
 use crate::{
-    domain::terms::{TermsDocument, TermsStanding},
+    domain::{
+        account::AccountState,
+        terms::{self as rules, TermsDocument, TermsStanding},
+    },
     error::Error,
     events::TermsAccepted,
     store::{lock, terms},
@@ -28,14 +31,15 @@ pub(crate) async fn accept_terms(
 ) -> Result<Vec<TermsStanding>, Error> {
     lock::take(tx, &[id]).await?;
     let account = owned(tx, id).await?;
+    if account.state != AccountState::Active {
+        return Err(Error::NotActive(account.state));
+    }
     let standings = terms::standings(tx, &account).await?;
+    let current = rules::current(&standings, at);
     let mut accepted: Vec<TermsStanding> = Vec::with_capacity(names.len());
     for name in names.iter().collect::<BTreeSet<_>>() {
-        let standing = standings
-            .iter()
-            .find(|standing| document_name(&standing.document) == *name && standing.document.effective <= at)
-            .ok_or_else(|| Error::TermsUnknown(name.clone()))?;
-        accepted.push(standing.clone());
+        let named = current.filter(|current| document_name(&current.document) == *name);
+        accepted.push(named.ok_or_else(|| Error::TermsUnknown(name.clone()))?.clone());
     }
     for standing in accepted.iter_mut().filter(|standing| standing.accepted.is_none()) {
         terms::accept(tx, id, &standing.document, &call.principal.to_string(), at).await?;

@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use crate::store;
 
 /// Registers the token of service `name` and returns it. It is derived from the server key, so asking
-/// again returns the same one and changes nothing.
+/// again returns the same one; it has the roles it was registered with last.
 pub async fn register_service_token(
     platform: &Platform,
     tx: &Tx,

@@ -1,4 +1,5 @@
-//! Changing the profile: language, names, address; never the country, issuer or currency.
+//! Changing the profile: language, names, address; never the country, issuer or currency, and never an
+//! e-mail address: the one signs in, the other recovers (R2.4).
 
 use florin_platform::{
     audit, call::Call, db::Tx, etag, id::AccountId, mask::Mask, outbox, violation::Violations,
@@ -8,15 +9,24 @@ use florin_settlement::Instant;
 
 use super::query::owned;
 use crate::{
-    domain::account::{Account, Profile},
+    domain::account::{Account, AccountState, Profile},
     error::Error,
     events::AccountUpdated,
     store::{account, issuer, lock},
 };
 
 /// The fields an Update may name.
-pub(crate) const UPDATABLE: &[&str] =
-    &["given_name", "family_name", "organisation", "address", "language", "rescue_email"];
+pub(crate) const UPDATABLE: &[&str] = &[
+    "language",
+    "given_name",
+    "family_name",
+    "organisation",
+    "address",
+    "address.street",
+    "address.postal_code",
+    "address.city",
+    "address.region",
+];
 
 /// What to change, and against which version.
 #[derive(Clone, Debug)]
@@ -36,6 +46,7 @@ pub(crate) async fn update_account(
 ) -> Result<Account, Error> {
     lock::take(tx, &[change.account]).await?;
     let before = owned(tx, change.account).await?;
+    may_change(before.state)?;
     let name = account_name(before.id);
     if !etag::allows(&change.etag, &name, before.version) {
         return Err(Error::EtagMismatch(name));
@@ -53,28 +64,31 @@ pub(crate) async fn update_account(
     Ok(after)
 }
 
-fn merged(mut profile: Profile, change: &Change) -> Profile {
+fn may_change(state: AccountState) -> Result<(), Error> {
+    match state {
+        AccountState::Pending | AccountState::Active => Ok(()),
+        AccountState::Suspended | AccountState::Closed => Err(Error::NotActive(state)),
+    }
+}
+
+fn merged(before: Profile, change: &Change) -> Profile {
     let given = &change.profile;
-    if change.mask.has("given_name") {
-        profile.given_name.clone_from(&given.given_name);
+    let pick = |named: bool, given: &String, before: String| if named { given.clone() } else { before };
+    let in_mask = |field: &str| change.mask.has(field);
+    let in_address = |field: &str| change.mask.has("address") || change.mask.has(field);
+    Profile {
+        language: pick(in_mask("language"), &given.language, before.language),
+        given_name: pick(in_mask("given_name"), &given.given_name, before.given_name),
+        family_name: pick(in_mask("family_name"), &given.family_name, before.family_name),
+        organisation: pick(in_mask("organisation"), &given.organisation, before.organisation),
+        street: pick(in_address("address.street"), &given.street, before.street),
+        postal_code: pick(in_address("address.postal_code"), &given.postal_code, before.postal_code),
+        city: pick(in_address("address.city"), &given.city, before.city),
+        region: pick(in_address("address.region"), &given.region, before.region),
+        email: before.email,
+        rescue_email: before.rescue_email,
+        country: before.country,
+        legal_form: before.legal_form,
+        vat_number: before.vat_number,
     }
-    if change.mask.has("family_name") {
-        profile.family_name.clone_from(&given.family_name);
-    }
-    if change.mask.has("organisation") {
-        profile.organisation.clone_from(&given.organisation);
-    }
-    if change.mask.has("address") {
-        profile.street.clone_from(&given.street);
-        profile.postal_code.clone_from(&given.postal_code);
-        profile.city.clone_from(&given.city);
-        profile.region.clone_from(&given.region);
-    }
-    if change.mask.has("language") {
-        profile.language.clone_from(&given.language);
-    }
-    if change.mask.has("rescue_email") {
-        profile.rescue_email.clone_from(&given.rescue_email);
-    }
-    profile
 }

@@ -11,7 +11,18 @@ use crate::domain::{
     account::{Account, AccountState, Profile},
     confirmation::Confirmation,
     legal_form::LegalForm,
+    secret::Secret,
 };
+
+/// The column of the password's hash; like [`Secret`], it does not show itself.
+#[derive(Clone, PartialEq, Eq, DeriveValueType)]
+pub(crate) struct HashText(String);
+
+impl std::fmt::Debug for HashText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HashText(…)")
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "account")]
@@ -22,7 +33,7 @@ pub(crate) struct Model {
     state: String,
     email: String,
     rescue_email: Option<String>,
-    password_hash: String,
+    password_hash: HashText,
     country: String,
     legal_form: String,
     given_name: String,
@@ -80,7 +91,7 @@ impl TryFrom<Model> for Account {
                 language: row.language,
                 vat_number: row.vat_number,
             },
-            password_hash: row.password_hash,
+            password_hash: Secret::new(row.password_hash.0),
             issuer: row.issuer,
             currency,
             project_limit: number(row.project_limit)?,
@@ -107,7 +118,7 @@ fn active(account: &Account) -> ActiveModel {
         state: Set(account.state.as_str().to_owned()),
         email: Set(profile.email.clone()),
         rescue_email: Set(profile.rescue_email.clone()),
-        password_hash: Set(account.password_hash.clone()),
+        password_hash: Set(HashText(account.password_hash.expose().to_owned())),
         country: Set(profile.country.clone()),
         legal_form: Set(profile.legal_form.as_str().to_owned()),
         given_name: Set(profile.given_name.clone()),

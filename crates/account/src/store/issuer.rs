@@ -97,21 +97,20 @@ pub(crate) async fn required_fields(
     rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
-/// The VAT rate of `country` in force at `at`; zero where none is known.
+/// The VAT rate of `country` in force at `at`, if one is.
 pub(crate) async fn vat_rate(
     connection: &impl ConnectionTrait,
     country: &str,
     at: Instant,
-) -> Result<TaxRate, DbErr> {
+) -> Result<Option<TaxRate>, DbErr> {
     let text = "SELECT rate FROM vat_rate WHERE country = $1 AND effective_at <= $2 \
                 ORDER BY effective_at DESC LIMIT 1";
-    match connection.query_one_raw(sql(connection, text, [country.into(), At::from(at).into()])).await? {
-        Some(row) => {
-            let rate: String = row.try_get_by_index(0)?;
-            Ok(TaxRate::parse(&rate).map_err(CorruptRow::of("vat_rate"))?)
-        }
-        None => Ok(TaxRate::ZERO),
-    }
+    let row = connection.query_one_raw(sql(connection, text, [country.into(), At::from(at).into()])).await?;
+    row.map(|row| {
+        let rate: String = row.try_get_by_index(0)?;
+        Ok(TaxRate::parse(&rate).map_err(CorruptRow::of("vat_rate"))?)
+    })
+    .transpose()
 }
 
 /// Adds reference data that is not there yet.

@@ -1,9 +1,12 @@
 //! The account's lock row: the first thing every money transaction takes.
 //!
-//! | backend | how |
-//! |---|---|
-//! | PostgreSQL | `UPDATE … WHERE account_id IN (…)`: row locks that also work when accounts are distributed |
-//! | SQLite | the writer is alone; the same statement keeps one path |
+//! | backend | one account | several |
+//! |---|---|---|
+//! | PostgreSQL | `UPDATE` | `SELECT … ORDER BY account_id FOR UPDATE`, then the same `UPDATE` |
+//! | SQLite | `UPDATE`; the writer is alone | `UPDATE`; the writer is alone |
+//!
+//! On PostgreSQL an `UPDATE … WHERE account_id IN (…)` by itself locks in the order of its plan, and two
+//! batches that share accounts could wait for each other.
 
 use std::collections::HashMap;
 
@@ -11,7 +14,7 @@ use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
 
 /// Creates the lock row of a new account.
 pub(crate) async fn create(tx: &Tx, account: AccountId) -> Result<(), DbErr> {
@@ -26,9 +29,16 @@ pub(crate) async fn take(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
     ordered.dedup();
     for chunk in ordered.chunks(BINDS_MAX) {
         let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let values = || chunk.iter().map(|account| Value::from(*account));
+        if chunk.len() > 1 && tx.get_database_backend() == DbBackend::Postgres {
+            let text = format!(
+                "SELECT account_id FROM account_lock WHERE account_id IN ({places}) \
+                 ORDER BY account_id FOR UPDATE"
+            );
+            tx.query_all_raw(sql(tx, &text, values())).await?;
+        }
         let text = format!("UPDATE account_lock SET version = version + 1 WHERE account_id IN ({places})");
-        let values = chunk.iter().map(|account| Value::from(*account));
-        tx.execute_raw(sql(tx, &text, values)).await?;
+        tx.execute_raw(sql(tx, &text, values())).await?;
     }
     Ok(())
 }

@@ -1,4 +1,11 @@
-//! Failed logins, counted per login name whether or not an account exists behind it (R2.3).
+//! Failed logins, counted per account, or per login name where no account is behind it (R2.3).
+//!
+//! | step | statement |
+//! |---|---|
+//! | take | an upsert that changes nothing: the row is there, and locked until the transaction ends |
+//! | decide | locked: refused, whatever the password; else the failure is counted or the row deleted |
+//!
+//! Attempts for one subject therefore stand in line, and none is decided on a count that is out of date.
 
 use florin_platform::{
     column::At,
@@ -7,26 +14,27 @@ use florin_platform::{
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-/// After so many failures in a row a login name is locked.
+/// After so many failures in a row a subject is locked.
 pub(crate) const FAILURES_MAX: i64 = 10;
 /// For so long.
 const LOCK_SECONDS: u64 = 900;
 
-/// Until when `subject` is locked, if it is at `at`.
-pub(crate) async fn locked_until(
-    connection: &impl ConnectionTrait,
-    subject: &str,
-    at: Instant,
-) -> Result<Option<Instant>, DbErr> {
-    let text = "SELECT locked_until FROM login_throttle WHERE subject = $1 AND locked_until > $2";
-    let row = connection.query_one_raw(sql(connection, text, [subject.into(), At::from(at).into()])).await?;
-    row.map(|row| row.try_get_by_index::<At>(0).map(Into::into)).transpose()
+/// Takes the row of `subject` until `tx` ends; until when it is locked, if it is at `at`.
+pub(crate) async fn take(tx: &Tx, subject: &str, at: Instant) -> Result<Option<Instant>, DbErr> {
+    let text = "INSERT INTO login_throttle (subject, failures) VALUES ($1, 0) \
+                ON CONFLICT (subject) DO UPDATE SET failures = login_throttle.failures \
+                RETURNING locked_until";
+    let row = tx
+        .query_one_raw(sql(tx, text, [subject.into()]))
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("login throttle vanished".to_owned()))?;
+    let until: Option<At> = row.try_get_by_index(0)?;
+    Ok(until.map(Instant::from).filter(|until| *until > at))
 }
 
-/// Counts a failure; the one that reaches the maximum locks and starts counting anew.
+/// Counts a failure in a row that was taken; the one that reaches the maximum locks and starts anew.
 pub(crate) async fn failed(tx: &Tx, subject: &str, at: Instant) -> Result<(), DbErr> {
-    let text = "INSERT INTO login_throttle (subject, failures) VALUES ($1, 1) \
-                ON CONFLICT (subject) DO UPDATE SET failures = login_throttle.failures + 1";
+    let text = "UPDATE login_throttle SET failures = failures + 1 WHERE subject = $1";
     tx.execute_raw(sql(tx, text, [subject.into()])).await?;
     let text =
         "UPDATE login_throttle SET failures = 0, locked_until = $2 WHERE subject = $1 AND failures >= $3";

@@ -5,11 +5,12 @@
 //! | UPDATE of a frozen column, or of any column of a frozen row | trigger with WHEN | trigger with WHEN |
 //! | DELETE | trigger | trigger |
 //! | TRUNCATE | trigger | there is none |
-//! | INSERT OR REPLACE, which evades delete triggers | there is none | trigger on INSERT of a known key |
+//! | INSERT OR REPLACE, which evades delete triggers | there is none | trigger on INSERT of a known key, of any unique key, or of a known rowid |
+//! | UPDATE OR REPLACE of a rowid, which deletes another row | there is none | part of the trigger on UPDATE |
 
 use sea_orm_migration::{
     SchemaManager,
-    sea_orm::{ConnectionTrait, DbErr},
+    sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement},
 };
 
 use crate::dialect::is_sqlite;
@@ -42,28 +43,39 @@ pub(crate) async fn prepare(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 impl Guard {
     /// Puts the guard in place.
     pub(crate) async fn install(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-        let statements = if is_sqlite(manager) { self.for_sqlite() } else { self.for_postgres() };
+        let statements = if is_sqlite(manager) {
+            self.for_sqlite(&unique_keys(manager, self.table).await?)
+        } else {
+            self.for_postgres()
+        };
         for statement in statements {
             manager.get_connection().execute_unprepared(&statement).await?;
         }
         Ok(())
     }
 
-    fn for_sqlite(&self) -> Vec<String> {
+    /// `unique` are further conditions under which a row stands in the way of `new`.
+    fn for_sqlite(&self, unique: &[String]) -> Vec<String> {
         let Self { table, .. } = self;
         let refuse =
             format!("BEGIN SELECT RAISE(ABORT, 'a change of {table} is refused: it is history'); END");
-        let known = self.key.iter().map(|column| format!("{column} = new.{column}")).collect::<Vec<_>>();
+        // Of a row that is given none, the rowid is -1 before the INSERT.
+        let known = [same(self.key.iter().copied()), "rowid = new.rowid".to_owned()];
+        let known = known
+            .iter()
+            .chain(unique)
+            .map(|condition| format!("EXISTS (SELECT 1 FROM {table} WHERE {condition})"));
         vec![
             format!(
-                "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {} {refuse}",
+                "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} \
+                 WHEN new.rowid <> old.rowid OR {} {refuse}",
                 self.changed("IS NOT")
             ),
             format!("CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"),
             format!(
                 "CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} \
-                 WHEN EXISTS (SELECT 1 FROM {table} WHERE {}) {refuse}",
-                known.join(" AND ")
+                 WHEN {} {refuse}",
+                known.collect::<Vec<_>>().join(" OR ")
             ),
         ]
     }
@@ -91,4 +103,39 @@ impl Guard {
         let frozen = self.frozen.iter().map(|column| format!("new.{column} {differs} old.{column}"));
         frozen.chain(self.refused_if.map(|text| format!("({text})"))).collect::<Vec<_>>().join(" OR ")
     }
+}
+
+/// That a row has the values of `new` in `columns`.
+fn same(columns: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let equal = columns.map(|column| format!("{0} = new.{0}", column.as_ref()));
+    equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// What the unique keys of a table of SQLite, beside its primary key, compare. An index over a part of the
+/// rows says which in one comparison of one column.
+async fn unique_keys(manager: &SchemaManager<'_>, table: &str) -> Result<Vec<String>, DbErr> {
+    let indexes = format!(
+        "SELECT list.name, master.sql FROM pragma_index_list('{table}') list \
+         JOIN sqlite_master master ON master.name = list.name \
+         WHERE list.\"unique\" = 1 AND list.origin <> 'pk' ORDER BY list.name"
+    );
+    let mut keys = Vec::new();
+    for index in rows(manager, indexes).await? {
+        let name: String = index.try_get_by_index(0)?;
+        let text: Option<String> = index.try_get_by_index(1)?;
+        let columns = format!("SELECT name FROM pragma_index_info('{name}') ORDER BY seqno");
+        let mut compared = Vec::new();
+        for column in rows(manager, columns).await? {
+            compared.push(column.try_get_by_index::<String>(0)?);
+        }
+        let part = text.as_deref().and_then(|text| text.split_once(" WHERE "));
+        let part = part.map(|(_, part)| format!(" AND {part} AND new.{part}")).unwrap_or_default();
+        keys.push(same(compared.iter()) + &part);
+    }
+    Ok(keys)
+}
+
+async fn rows(manager: &SchemaManager<'_>, text: String) -> Result<Vec<QueryResult>, DbErr> {
+    let connection = manager.get_connection();
+    connection.query_all_raw(Statement::from_string(manager.get_database_backend(), text)).await
 }

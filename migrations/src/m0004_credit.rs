@@ -202,8 +202,19 @@ const ORDER: Guard = Guard {
     refused_if: Some(
         "(old.state IN ('PAID', 'CANCELED', 'EXPIRED') AND new.state <> old.state) \
          OR (old.paid_at IS NOT NULL AND (new.paid_at <> old.paid_at OR new.supply_at <> old.supply_at)) \
-         OR (old.lot_id IS NOT NULL AND (new.lot_id IS NULL OR new.lot_id <> old.lot_id))",
+         OR (old.paid_at IS NOT NULL AND (new.payment_id IS NULL OR new.payment_id <> old.payment_id)) \
+         OR (old.lot_id IS NOT NULL AND (new.lot_id IS NULL OR new.lot_id <> old.lot_id)) \
+         OR (old.purchase_invoice IS NOT NULL \
+             AND (new.purchase_invoice IS NULL OR new.purchase_invoice <> old.purchase_invoice))",
     ),
+};
+
+/// A link pays the order it was made for, and no other (R6.3).
+const LINK: Guard = Guard {
+    table: "payment_link",
+    key: &["token_digest"],
+    frozen: &["token_digest", "account_id", "order_id"],
+    refused_if: None,
 };
 
 /// A lot's value only falls, and nothing else of it changes (R6.2).
@@ -283,6 +294,14 @@ const OFFER: Guard = Guard {
     refused_if: Some("new.granted < old.granted"),
 };
 
+/// A use that was taken is not given back (R6.6).
+const CODE: Guard = Guard {
+    table: "voucher_code",
+    key: &["digest"],
+    frozen: &["digest", "campaign_id", "batch_id", "use_limit"],
+    refused_if: Some("new.uses < old.uses"),
+};
+
 const REDEMPTION: Guard = Guard {
     table: "voucher_redemption",
     key: &["account_id", "id"],
@@ -317,7 +336,7 @@ impl MigrationTrait for Step {
         for tables in [ORDERS, LOTS, CAMPAIGNS] {
             dialect::create(manager, tables).await?;
         }
-        for guard in [ORDER, LOT, MOVEMENT, CAMPAIGN, OFFER, REDEMPTION, GRANT] {
+        for guard in [ORDER, LINK, LOT, MOVEMENT, CAMPAIGN, OFFER, CODE, REDEMPTION, GRANT] {
             guard.install(manager).await?;
         }
         Ok(())

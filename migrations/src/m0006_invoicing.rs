@@ -2,7 +2,7 @@
 //!
 //! An invoice's content is written once and guarded (R8.2): `invoice`, `invoice_line`, `invoice_debit`,
 //! `invoice_tax`, `settlement_lot`, `settlement_debit`, `invoice_number`. What moves is beside it:
-//! `invoice_state`, `debt`. The rows of an invoice's parts are written before the invoice itself, whose
+//! `invoice_state`, `debt`, `billing_run`, which are guarded against being forgotten or exchanged. The rows of an invoice's parts are written before the invoice itself, whose
 //! number is taken last; their foreign keys are therefore checked at commit.
 
 use sea_orm_migration::prelude::*;
@@ -180,7 +180,7 @@ CREATE TABLE debt (
 );
 CREATE UNIQUE INDEX debt_open ON debt (account_id, invoice_id) WHERE closed_at IS NULL";
 
-const GUARDS: [Guard; 8] = [
+const GUARDS: [Guard; 10] = [
     Guard {
         table: "invoice",
         key: &["account_id", "id"],
@@ -276,6 +276,20 @@ const GUARDS: [Guard; 8] = [
         table: "invoice_number",
         key: &["series", "year", "number"],
         frozen: &["series", "year", "number", "account_id", "invoice_id"],
+        refused_if: None,
+    },
+    // Which lots count was decided once, for every resumption (R7.3); what is completed is history.
+    Guard {
+        table: "billing_run",
+        key: &["id"],
+        frozen: &["id", "issuer", "month", "settlement_at", "started_at"],
+        refused_if: Some("old.state = 'COMPLETED'"),
+    },
+    // A state moves, and stays with its invoice.
+    Guard {
+        table: "invoice_state",
+        key: &["account_id", "invoice_id"],
+        frozen: &["account_id", "invoice_id"],
         refused_if: None,
     },
     // A debt is closed, never changed or forgotten.

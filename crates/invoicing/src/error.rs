@@ -2,10 +2,13 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    db::is_contention, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
+    db::{is_contention, is_unreachable},
+    idempotency::RequestIdRefused,
+    refusal::Refusal,
+    violation::Violations,
 };
 use florin_settlement::{Instant, Month, RoundingError};
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use tonic::Status;
 
 use crate::domain::{draft::DraftError, record::ProofError};
@@ -79,7 +82,7 @@ impl Error {
             | Self::Payment(florin_payment::Error::Database(error))
             | Self::Credit(florin_credit::Error::Database(error))
             | Self::Project(florin_project::Error::Database(error)) => {
-                is_contention(error) || matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_))
+                is_contention(error) || is_unreachable(error) || is_failing(error)
             }
             Self::Invalid(_)
             | Self::NotFound(_)
@@ -101,6 +104,39 @@ impl Error {
     pub(crate) fn chain(&self) -> String {
         chain(self)
     }
+}
+
+/// Whether the database itself fails, whatever it is asked: it was cut off, is full, or takes no writes. A
+/// statement that takes too long (57014) is not that: fewer projects may be fast enough.
+fn is_failing(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))
+    | DbErr::Conn(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return false;
+    };
+    let cause: &SqlxError = cause;
+    matches!(
+        cause,
+        SqlxError::Io(_)
+            | SqlxError::Tls(_)
+            | SqlxError::Protocol(_)
+            | SqlxError::PoolTimedOut
+            | SqlxError::PoolClosed
+            | SqlxError::WorkerCrashed
+    ) || cause
+        .as_database_error()
+        .and_then(|cause| cause.code())
+        .is_some_and(|code| is_code_of_failure(&code))
+}
+
+/// PostgreSQL's classes of connections, resources and the system, and a standby's refusal of writes;
+/// SQLite's NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB.
+fn is_code_of_failure(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "58", "57P"].iter().any(|class| code.starts_with(class)) || code == "25006";
+    }
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 7 | 8 | 10 | 11 | 13 | 14 | 15 | 26))
 }
 
 /// An error and its causes in one line.
@@ -143,5 +179,31 @@ impl From<Error> for Status {
             }
         };
         refusal.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_database(cause: SqlxError) -> Error {
+        Error::Database(DbErr::Query(RuntimeErr::SqlxError(cause.into())))
+    }
+
+    /// R8.7: a database that fails over in the middle of a batch sets nobody aside.
+    #[test]
+    fn a_failing_database_stops_a_run_and_a_bad_row_does_not() {
+        let cut_off = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(of_database(SqlxError::Io(cut_off)).is_passing());
+        assert!(of_database(SqlxError::WorkerCrashed).is_passing());
+        assert!(of_database(SqlxError::PoolTimedOut).is_passing());
+        assert!(!of_database(SqlxError::RowNotFound).is_passing());
+        assert!(!Error::Database(DbErr::RecordNotFound("no VAT rate".to_owned())).is_passing());
+        for code in ["57P01", "57P03", "53100", "53300", "58030", "08006", "25006", "13", "10", "778", "8"] {
+            assert!(is_code_of_failure(code), "{code}");
+        }
+        for code in ["23505", "22003", "57014", "2067", "1811", "787", "1"] {
+            assert!(!is_code_of_failure(code), "{code}");
+        }
     }
 }

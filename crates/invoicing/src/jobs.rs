@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use florin_account::Issuer;
-use florin_payment::Payments;
 use florin_platform::{
     Platform,
     call::Call,
@@ -23,11 +22,17 @@ use crate::{
 
 const BILLING_RUN: &str = "invoicing.billing-run";
 
-/// Every job of this slice; what is billed is collected through `payments`.
+/// Every job of this slice.
 #[must_use]
-pub fn all(platform: &Platform, payments: &Payments) -> Vec<Arc<dyn Job>> {
-    let runs = BillingRuns::new(platform.clone(), payments.clone());
+pub fn all(platform: &Platform, runs: BillingRuns) -> Vec<Arc<dyn Job>> {
     vec![Arc::new(BillingRunJob::new(platform.clone(), runs))]
+}
+
+/// What ails one issuer's run stops no other issuer's: it is logged, and reported only when nothing else
+/// was done.
+fn left(issuer: &Issuer, error: Error) -> Error {
+    tracing::error!(issuer = %issuer.id, error = &error as &dyn std::error::Error, "a billing run was left as it is");
+    error
 }
 
 /// Starts the run of every month at its settlement instant, and takes every run to its end.
@@ -72,17 +77,33 @@ impl BillingRunJob {
     async fn run_some(&self, limit: u32) -> Result<u32, Error> {
         let call = Call::by_job(BILLING_RUN);
         let mut done = 0_u32;
+        let mut failed = None;
         for issuer in self.issuers().await? {
             while done < limit {
-                let Some(run) = self.due_run(&call, &issuer).await? else { break };
-                match self.runs.step(&call, run).await? {
-                    Progress::Batch(projects) => done = done.saturating_add(projects.max(1)),
-                    Progress::Completed => done = done.saturating_add(1),
-                    Progress::NothingToDo => break,
+                match self.step(&call, &issuer).await {
+                    Ok(0) => break,
+                    Ok(steps) => done = done.saturating_add(steps),
+                    Err(error) => {
+                        failed = Some(left(&issuer, error));
+                        break;
+                    }
                 }
             }
         }
-        Ok(done)
+        match failed {
+            Some(error) if done == 0 => Err(error),
+            Some(_) | None => Ok(done),
+        }
+    }
+
+    /// One step of what is due of `issuer`; how much it was, 0 for nothing.
+    async fn step(&self, call: &Call, issuer: &Issuer) -> Result<u32, Error> {
+        let Some(run) = self.due_run(call, issuer).await? else { return Ok(0) };
+        match self.runs.step(call, run).await? {
+            Progress::Batch(projects) => Ok(projects.max(1)),
+            Progress::Completed => Ok(1),
+            Progress::NothingToDo => Ok(0),
+        }
     }
 }
 
@@ -94,11 +115,17 @@ impl Job for BillingRunJob {
 
     async fn next_due(&self) -> Result<Option<Instant>, JobError> {
         let mut earliest: Option<Instant> = None;
+        let mut failed = None;
         for issuer in self.issuers().await? {
-            let due = self.due_of(&issuer).await?;
-            earliest = earliest.into_iter().chain(due).min();
+            match self.due_of(&issuer).await {
+                Ok(due) => earliest = earliest.into_iter().chain(due).min(),
+                Err(error) => failed = Some(left(&issuer, error)),
+            }
         }
-        Ok(earliest)
+        match failed {
+            Some(error) if earliest.is_none() => Err(error.into()),
+            Some(_) | None => Ok(earliest),
+        }
     }
 
     async fn run(&self, limit: u32) -> Result<u32, JobError> {

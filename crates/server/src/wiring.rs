@@ -91,7 +91,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     // lapses.
     let mut jobs: Vec<Arc<dyn Job>> =
         vec![Arc::new(florin_payment::jobs::Reconcile::new(payments.clone(), methods.clone()))];
-    jobs.push(Arc::new(florin_invoicing::jobs::BillingRunJob::new(platform.clone(), runs)));
+    jobs.extend(florin_invoicing::jobs::all(&platform, runs));
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));

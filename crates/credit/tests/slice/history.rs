@@ -36,6 +36,14 @@ on_both_backends! {
                  description FROM credit_lot",
                 "REPLACE INTO credit_movement SELECT * FROM credit_movement",
                 "UPDATE OR REPLACE credit_lot SET remaining = remaining + 1",
+                "INSERT OR REPLACE INTO credit_movement SELECT account_id, sequence + 1000, lot_id, lot_kind, kind, \
+                 currency, amount * 10, remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, \
+                 reference FROM credit_movement",
+                "INSERT OR REPLACE INTO credit_movement (rowid, account_id, sequence, lot_id, lot_kind, kind, \
+                 currency, amount, remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, \
+                 reference) SELECT rowid, account_id, sequence + 1000, lot_id, lot_kind, kind, currency, amount, \
+                 remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, 'x' FROM credit_movement",
+                "UPDATE credit_movement SET rowid = rowid + 1000",
             ],
             Backend::Postgres => &[
                 "TRUNCATE credit_movement",
@@ -92,6 +100,9 @@ on_both_backends! {
             "UPDATE credit_order SET state = 'CANCELED', paid_at = NULL, supply_at = NULL, lot_id = NULL",
             "UPDATE credit_order SET lot_id = NULL",
             "UPDATE credit_order SET supply_at = created_at",
+            "UPDATE credit_order SET payment_id = project_id",
+            "UPDATE payment_link SET order_id = account_id",
+            "DELETE FROM payment_link",
         ] {
             assert!(world.execute(statement, []).await.is_err(), "{statement}");
         }

@@ -48,6 +48,13 @@ on_both_backends! {
         assert_eq!(world.credits(world.account).await.len(), 1);
         assert_eq!(world.granted().await, 1000);
         world.check_ledger().await;
+        for statement in [
+            "UPDATE voucher_code SET uses = 0",
+            "UPDATE voucher_code SET use_limit = 2",
+            "DELETE FROM voucher_code",
+        ] {
+            assert!(world.execute(statement, []).await.is_err(), "{statement}");
+        }
     }
 
     /// R6.6: every refusal has its own reason, and none of them writes anything.

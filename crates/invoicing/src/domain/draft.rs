@@ -176,12 +176,14 @@ pub(crate) fn due_line(number: u32, charge: &Charge) -> DueLine {
     }
 }
 
-fn debits(plan: &Plan) -> Vec<Debit> {
+/// What each kind covers of `plan`, in debit order.
+pub(crate) fn debits(plan: &Plan) -> Vec<Debit> {
     let debit = |kind: FundingKind| Debit { kind, amount: plan.covered_by(kind) };
     DEBIT_ORDER.into_iter().map(debit).filter(|debit| debit.amount.is_positive()).collect()
 }
 
-fn tax_lines(plan: &Plan, lines: &[Charge]) -> Result<Vec<TaxLine>, RoundingError> {
+/// The VAT per category and rate on what `plan` leaves of `lines`, in invoice order.
+pub(crate) fn tax_lines(plan: &Plan, lines: &[Charge]) -> Result<Vec<TaxLine>, RoundingError> {
     let mut taxed = Vec::new();
     for base in plan.tax_bases() {
         let same = |line: &&Charge| line.tax.category == base.tax_category && line.tax.rate == base.tax_rate;

@@ -4,11 +4,14 @@
 //! before, the allocation over lines) gives, through the law, exactly what it says was taken.
 
 use florin_settlement::{
-    AccountRef, Due, DueError, Lot, Money, Plan, ProjectRef, RecomputeError, RecordedDebit, SkipReason,
-    recompute,
+    AccountRef, Due, DueError, Lot, Money, MoneyError, Plan, ProjectRef, RecomputeError, RecordedDebit,
+    RoundingError, SkipReason, recompute,
 };
 
-use super::{draft::due_line, invoice::Content};
+use super::{
+    draft::{debits, due_line, tax_lines},
+    invoice::Content,
+};
 
 /// What a settlement saw and did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,15 @@ pub enum ProofError {
     /// The lots considered differ in order, amounts or reasons.
     #[error("the lots considered differ in order, amounts or reasons")]
     Considered,
+    /// The document's VAT, or what each kind covered, is not that of the plan.
+    #[error("the document's VAT or funding is not that of its plan")]
+    Document,
+    /// The tax does not fit.
+    #[error("the tax is out of range")]
+    Rounding(#[from] RoundingError),
+    /// The sums do not fit.
+    #[error("the sums are out of range")]
+    Money(#[from] MoneyError),
     /// The document's sums are not those of the plan.
     #[error("the document's sums are not those of its plan")]
     Totals,
@@ -63,7 +75,7 @@ impl SettlementRecord {
     }
 }
 
-/// Applies the law to what was recorded and proves that it gives the same (R7.8).
+/// Applies the law to what was recorded and proves that it gives the same: lots, funding, VAT, sums (R7.8).
 pub(crate) fn prove(content: &Content, record: &SettlementRecord) -> Result<Plan, ProofError> {
     let lines = (1_u32..).zip(&content.lines).map(|(number, line)| due_line(number, line)).collect();
     let due = Due::try_new(
@@ -78,7 +90,13 @@ pub(crate) fn prove(content: &Content, record: &SettlementRecord) -> Result<Plan
         return Err(ProofError::Considered);
     }
     let totals = content.totals;
-    let same = plan.due_total() == totals.net_total
+    let tax_lines = tax_lines(&plan, &content.lines)?;
+    if tax_lines != content.tax_lines || debits(&plan) != content.debits {
+        return Err(ProofError::Document);
+    }
+    let same = Money::sum(tax_lines.iter().map(|line| line.tax), content.currency)? == totals.tax_total
+        && plan.remainder().checked_add(totals.tax_total)? == totals.amount_incl_tax
+        && plan.due_total() == totals.net_total
         && plan.covered() == totals.credit_applied
         && plan.remainder() == totals.net_after_credit;
     if same { Ok(plan) } else { Err(ProofError::Totals) }

@@ -237,6 +237,23 @@ fn the_record_alone_proves_the_settlement() {
     assert!(prove(&other, &record).is_err());
 }
 
+/// R7.4, R7.8: VAT and what each kind covered are part of what is proven.
+#[test]
+fn other_vat_and_other_funding_than_the_law_gives_is_noticed() {
+    let charges = vec![charge(PlanFamily::Instance, "20", 2220), charge(PlanFamily::Storage, "5.5", 143)];
+    let draft = drafted(bill(1, charges), &story());
+    let record = SettlementRecord::of(&draft.plan);
+    let mut taxed = draft.content.clone();
+    taxed.tax_lines[0].base = eur(2220);
+    assert!(prove(&taxed, &record).is_err());
+    let mut total = draft.content.clone();
+    total.totals.tax_total = eur(0);
+    assert!(prove(&total, &record).is_err());
+    let mut exchanged = draft.content.clone();
+    exchanged.debits.swap(0, 1);
+    assert!(prove(&exchanged, &record).is_err());
+}
+
 #[test]
 fn a_number_is_series_year_and_six_digits() {
     let block =

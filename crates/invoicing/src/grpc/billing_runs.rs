@@ -10,7 +10,10 @@ use tonic::{Request, Response, Status};
 use crate::{
     convert,
     error::Error,
-    service::{query, run},
+    service::{
+        query,
+        run::{self, Start},
+    },
 };
 
 /// The billing run service over `platform`. What it starts goes on in the billing run job.
@@ -39,8 +42,11 @@ impl BillingRunService for BillingRunRpc {
         if request.validate_only {
             let reader = self.platform.db.reader();
             let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
-            let run = run::decide(reader, now, &wanted.issuer, wanted.month).await?.into_run();
-            return Ok(Response::new(convert::billing_run::run(&run, &[])));
+            return Ok(Response::new(match run::decide(reader, now, &wanted.issuer, wanted.month).await? {
+                Start::Known(run) => convert::billing_run::run(&run, &[]),
+                // Not kept, and so not to be found under a name.
+                Start::New(run) => BillingRun { name: String::new(), ..convert::billing_run::run(&run, &[]) },
+            }));
         }
         let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, &request);
         let start = |tx, now| async move {

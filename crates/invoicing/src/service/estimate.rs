@@ -18,8 +18,9 @@ use crate::{
     store,
 };
 
-/// The most projects of one account that are simulated together; far above any limit (R4.1).
-const PROJECTS_MAX: u32 = 10_000;
+/// How many projects are read at a time: more than an account usually has (R4.1), because what follows
+/// belongs to others.
+const PAGE: u32 = 16;
 
 /// An invoice that is not issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,11 +86,19 @@ async fn simulated(
     wanted: BillableProject,
 ) -> Result<Vec<BillableProject>, Error> {
     let account = wanted.account;
-    let start =
+    let mut after =
         BillingCursor { account, created: Instant::MIN, project: ProjectId::from_uuid(uuid::Uuid::nil()) };
-    let mut projects =
-        florin_project::billable(connection, month.period(), Some(start), PROJECTS_MAX).await?;
-    projects.retain(|project| project.account == account);
+    let mut projects = Vec::new();
+    loop {
+        let mut page = florin_project::billable(connection, month.period(), Some(after), PAGE).await?;
+        page.retain(|project| project.account == account);
+        let is_full = u32::try_from(page.len()).is_ok_and(|found| found >= PAGE);
+        projects.append(&mut page);
+        match projects.last() {
+            Some(last) if is_full => after = last.cursor(),
+            Some(_) | None => break,
+        }
+    }
     let invoiced = store::invoice::invoiced(connection, &[account], month).await?;
     projects.retain(|project| !invoiced.contains(&(account, project.project)));
     if !projects.iter().any(|project| project.project == wanted.project) {

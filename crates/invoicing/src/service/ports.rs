@@ -11,7 +11,7 @@ use florin_project::DebtStanding;
 use florin_settlement::Instant;
 
 use super::schedule::{Next, next};
-use crate::{error::Error, store};
+use crate::{domain::billing_run::settlement_of, error::Error, store};
 
 type PortError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,8 +28,8 @@ impl DebtStanding for Debts {
 
 /// How far settlements are issued: [`florin_credit::SettlementHorizon`] (R7.3).
 ///
-/// An account waits for its issuer's next month once that month's settlement instant has come, and for
-/// every project of it that a run has set aside.
+/// An account waits for its issuer's next month, the first that no run is done with for it, once that
+/// month's settlement instant has come; and for every project of it that a run has set aside.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Horizon;
 
@@ -60,7 +60,9 @@ async fn unissued_since(
             open.insert(issuer.id.clone(), next(tx, issuer, now).await?);
         }
         let waits = match &open[&issuer.id] {
-            Next::Running(run) => (run.after < Some(account.id)).then_some(run.settlement),
+            Next::Running(run) if run.after < Some(account.id) => Some(run.settlement),
+            // Done with this run, the account waits for the month after it, which may be overdue as well.
+            Next::Running(run) => Some(settlement_of(run.month.next(), issuer)).filter(|at| *at <= now),
             Next::Unstarted { settlement, .. } => (*settlement <= now).then_some(*settlement),
             Next::Nothing => None,
         };

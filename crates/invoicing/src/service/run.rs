@@ -68,15 +68,6 @@ pub(crate) enum Start {
     New(BillingRun),
 }
 
-impl Start {
-    /// The run, stored or not.
-    pub(crate) fn into_run(self) -> BillingRun {
-        match self {
-            Self::Known(run) | Self::New(run) => run,
-        }
-    }
-}
-
 impl BillingRuns {
     /// Runs kept in `platform`, whose invoices are collected through `payments`.
     #[must_use]

@@ -43,10 +43,8 @@ pub(crate) async fn next(
     issuer: &Issuer,
     now: Instant,
 ) -> Result<Next, DbErr> {
-    if let Some(run) = store::billing_run::running(connection, &issuer.id).await? {
-        return Ok(Next::Running(run));
-    }
-    let month = match store::billing_run::latest(connection, &issuer.id).await? {
+    let month = match store::billing_run::newest(connection, &issuer.id).await? {
+        Some(run) if run.finished.is_none() => return Ok(Next::Running(run)),
         Some(run) => Some(run.month.next()),
         None => first_used(connection, now).await?,
     };

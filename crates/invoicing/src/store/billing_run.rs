@@ -6,7 +6,7 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::{Instant, Month};
-use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, entity::prelude::*};
 
 use crate::domain::billing_run::{BillingRun, BillingRunId, Tally};
 
@@ -76,8 +76,8 @@ pub(crate) async fn insert(tx: &Tx, run: &BillingRun) -> Result<bool, DbErr> {
 
 /// Notes how many projects there are to bill.
 pub(crate) async fn set_project_count(tx: &Tx, run: BillingRunId, count: i64) -> Result<(), DbErr> {
-    let row = ActiveModel { id: Set(run), project_count: Set(Some(count)), ..Default::default() };
-    Entity::update(row).exec(tx).await.map(|_| ())
+    let text = "UPDATE billing_run SET project_count = $2 WHERE id = $1 AND state = 'RUNNING'";
+    tx.execute_raw(sql(tx, text, [run.into(), count.into()])).await.map(|_| ())
 }
 
 /// Moves the cursor of a running run and adds what was done. False if it is not where `run` says: then
@@ -126,24 +126,17 @@ pub(crate) async fn of_month(
     one(connection, query).await
 }
 
-/// The issuer's run that is not finished, if there is one.
-pub(crate) async fn running(
+/// The issuer's run that is not finished or, without one, that of the latest month. One query, so that no
+/// run can begin between two answers.
+pub(crate) async fn newest(
     connection: &impl ConnectionTrait,
     issuer: &str,
 ) -> Result<Option<BillingRun>, DbErr> {
+    // RUNNING comes after COMPLETED, in every collation.
     let query = Entity::find()
         .filter(Column::Issuer.eq(issuer))
-        .filter(Column::State.eq(RUNNING))
-        .order_by_asc(Column::Month);
-    one(connection, query).await
-}
-
-/// The issuer's run of the latest month.
-pub(crate) async fn latest(
-    connection: &impl ConnectionTrait,
-    issuer: &str,
-) -> Result<Option<BillingRun>, DbErr> {
-    let query = Entity::find().filter(Column::Issuer.eq(issuer)).order_by_desc(Column::Month);
+        .order_by_desc(Column::State)
+        .order_by_desc(Column::Month);
     one(connection, query).await
 }
 

@@ -19,6 +19,27 @@ use florin_testbed::{TestDatabase, on_both_backends};
 use sea_orm::ConnectionTrait;
 use tonic::Code;
 
+const OTHER_ISSUER: &str = r#"
+issuers:
+  - id: nl
+    legal_name: Florin BV
+    street: Damrak 1
+    postal_code: "1012"
+    city: Amsterdam
+    country: NL
+    vat_number: NL004495445B01
+    currency: EUR
+    series_prefix: NL
+    billing_delay_seconds: 21600
+    initial_credit_minimum_minor: 3000
+    loyalty_rate: "1"
+countries:
+  - { country: NL, issuer: nl, in_eu: true }
+vat_rates:
+  - { country: NL, effective: 2014-01-01T00:00:00Z, rate: "21" }
+required_fields: []
+terms: []
+"#;
 const SETTLEMENT: &str = "2027-04-01T06:00:00Z";
 
 /// So many accounts, each with a project that ran an instance for ten hours.
@@ -40,14 +61,23 @@ async fn accounts(world: &World, count: usize) -> Vec<(AccountId, String)> {
     accounts
 }
 
-async fn start(world: &World, month: i32) -> Result<wire::BillingRun, tonic::Status> {
-    let request = wire::StartBillingRunRequest {
+fn start_of(month: i32) -> wire::StartBillingRunRequest {
+    wire::StartBillingRunRequest {
         issuer: "issuers/fr".to_owned(),
         billing_month: Some(Date { year: 2027, month, day: 0 }),
         ..Default::default()
-    };
+    }
+}
+
+async fn start(world: &World, month: i32) -> Result<wire::BillingRun, tonic::Status> {
     let rpc = BillingRunRpc::new(world.platform.clone());
-    rpc.start_billing_run(operator(request)).await.map(tonic::Response::into_inner)
+    rpc.start_billing_run(operator(start_of(month))).await.map(tonic::Response::into_inner)
+}
+
+async fn rehearse(world: &World, month: i32) -> wire::BillingRun {
+    let request = wire::StartBillingRunRequest { validate_only: true, ..start_of(month) };
+    let rpc = BillingRunRpc::new(world.platform.clone());
+    rpc.start_billing_run(operator(request)).await.expect("rehearsed").into_inner()
 }
 
 async fn get(world: &World, name: &str) -> wire::BillingRun {
@@ -138,6 +168,41 @@ on_both_backends! {
         assert_eq!(run.set_aside_items[0].project, *bad);
         assert!(!run.set_aside_items[0].reason.is_empty());
         assert_eq!(numbers(&world, &customers).await, series("FR", 4));
+    }
+
+    /// R8.7: what would be started has no name, because nobody will find it.
+    async fn a_rehearsed_start_names_no_run(db: TestDatabase) {
+        let world = World::open(&db).await;
+        accounts(&world, 1).await;
+        world.move_to(SETTLEMENT).await;
+        assert_eq!(rehearse(&world, 3).await.name, "");
+        let run = start(&world, 3).await.expect("started");
+        assert_eq!(rehearse(&world, 3).await.name, run.name);
+    }
+
+    /// R8.7: what ails one issuer's run stops no other issuer's.
+    async fn one_bad_run_stops_no_other_issuer(db: TestDatabase) {
+        let world = World::open(&db).await;
+        accounts(&world, 1).await;
+        let seed = florin_account::seed::Seed::parse(OTHER_ISSUER).expect("an issuer");
+        world.platform.db.write(|tx| {
+            let seed = seed.clone();
+            async move { seed.load(&tx).await }
+        }).await.expect("seeded");
+        world.move_to(SETTLEMENT).await;
+        let connection = db.connect().await;
+        let unreadable = "INSERT INTO billing_run (id, issuer, month, settlement_at, state, invoiced_count, \
+                          nothing_due_count, set_aside_count, started_at) \
+                          SELECT id, 'fr', 'garbage', created_at, 'RUNNING', 0, 0, 0, created_at FROM project";
+        connection.execute_unprepared(unreadable).await.expect("a run nobody can read");
+        let job = BillingRunJob::new(world.platform.clone(), world.runs());
+        job.run(100).await.expect("the other issuer is billed");
+        assert!(job.next_due().await.expect("due").is_some());
+        let request = wire::ListBillingRunsRequest { issuer: "issuers/nl".to_owned(), ..Default::default() };
+        let rpc = BillingRunRpc::new(world.platform.clone());
+        let runs = rpc.list_billing_runs(operator(request)).await.expect("runs").into_inner().billing_runs;
+        assert_eq!(runs.len(), 1);
+        assert_eq!(runs[0].state(), wire::billing_run::State::Completed);
     }
 
     /// R8.3: gapless and once each, whoever comes when, whatever is rolled back.

@@ -8,14 +8,15 @@ use florin_api::{
     invoicing::v1::{self as wire, invoice::State},
 };
 use florin_credit::GrantKind;
-use florin_invoicing::MoneyOutcomes;
+use florin_invoicing::{MoneyOutcomes, jobs::BillingRunJob};
 use florin_payment::{Outcomes, Payment, PaymentId, Settled};
 use florin_platform::{
     call::Call,
     db::{Reader, Tx},
+    job::Job,
 };
 use florin_project::DebtStanding;
-use florin_testbed::on_both_backends;
+use florin_testbed::{Backend, on_both_backends};
 use sea_orm::ConnectionTrait;
 
 const SETTLEMENT: &str = "2027-04-01T06:00:00Z";
@@ -227,6 +228,35 @@ on_both_backends! {
         assert_eq!(cents(invoice.credit_applied.as_ref()), 300);
     }
 
+    /// R7.3: also while an earlier month is still being billed and this account is done with it.
+    async fn a_lapse_waits_for_the_month_after_the_one_being_billed(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = world.account("ada").await;
+        world.grant_until(account, GrantKind::LaunchPad, 3000, "2027-05-01T07:00:00Z").await;
+        let project = world.project(account, None).await;
+        use_23_63(&world, &project).await;
+        let other = world.account("later").await;
+        world.grant(other, GrantKind::LaunchPad, 100_000).await;
+        let others = world.project(other, None).await;
+        world.add(&others, "instance", 1).await;
+        world.move_to("2027-04-04T00:00:00Z").await;
+        let instance = world.add(&project, "instance", 1).await;
+        world.move_to("2027-04-06T23:59:00Z").await;
+        world.remove(&instance).await;
+        world.move_to("2027-05-01T09:00:00Z").await;
+        let march = BillingRunJob::new(world.platform.clone(), world.runs().with_batch(1));
+        assert_eq!(march.run(1).await.expect("the first account of March"), 1);
+        let gate: Arc<dyn florin_credit::ProjectGate> = Arc::new(florin_project::Gate);
+        let horizon: Arc<dyn florin_credit::SettlementHorizon> = Arc::new(florin_invoicing::Horizon);
+        for job in &florin_credit::jobs::all(&world.platform, &gate, &horizon) {
+            job.run(100).await.expect("run");
+        }
+        world.bill().await;
+        let applied = world.monthly(account).await;
+        let applied = applied.iter().map(|invoice| cents(invoice.credit_applied.as_ref()));
+        assert_eq!(applied.collect::<Vec<_>>(), [2363, 637]);
+    }
+
     /// R6.4, R6.7: an outcome told again changes nothing; money nobody waits for goes back.
     async fn an_outcome_told_again_changes_nothing(db: TestDatabase) {
         let world = World::open(&db).await;
@@ -277,6 +307,39 @@ on_both_backends! {
             for attempt in [format!("UPDATE {table} SET {change}"), format!("DELETE FROM {table}")] {
                 assert!(connection.execute_unprepared(&attempt).await.is_err(), "{attempt} was let through");
             }
+        }
+    }
+
+    /// R7.3, R8.2, R9.3: a run keeps its month and its instant, a state stays with its invoice, and a
+    /// debt is not replaced by a smaller one.
+    async fn runs_states_and_debts_are_not_rewritten(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        world.move_to(SETTLEMENT).await;
+        world.till.set(Mood::Declines);
+        world.bill().await;
+        assert!(has_debt(&world, account).await);
+        let connection = db.connect().await;
+        let mut attempts = vec![
+            "UPDATE billing_run SET settlement_at = started_at, month = '2027-02'",
+            "UPDATE billing_run SET state = 'RUNNING', finished_at = NULL",
+            "DELETE FROM billing_run",
+            "DELETE FROM invoice_state",
+            "DELETE FROM debt",
+        ];
+        if db.backend() == Backend::Sqlite {
+            attempts.extend([
+                "INSERT OR REPLACE INTO debt SELECT account_id, invoice_id, invoice_id, currency, 1, opened_at, \
+                 NULL FROM debt",
+                "INSERT OR REPLACE INTO settlement_lot SELECT account_id, invoice_id, position + 1000, lot_id, \
+                 kind, owner_project_id, currency, initial, initial, initial, 0, issued_at, expires_at, \
+                 restriction, NULL FROM settlement_lot",
+                "UPDATE OR REPLACE settlement_debit SET rowid = rowid + 1",
+            ]);
+        }
+        for attempt in attempts {
+            assert!(connection.execute_unprepared(attempt).await.is_err(), "{attempt} was let through");
         }
     }
 }

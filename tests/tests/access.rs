@@ -135,6 +135,17 @@ on_both_backends! {
         florin.stop().await;
     }
 
+    /// R12.4, R12.2: a message larger than allowed is refused, with its reason.
+    async fn a_message_that_is_too_large_is_refused(db: TestDatabase) {
+        let mut settings = config(&db);
+        settings.message_bytes_max = 1024;
+        let florin = Florin::start_with(settings).await;
+        let get = GetAccountRequest { name: "x".repeat(2000) };
+        let status = florin.operator.accounts().get_account(get).await.unwrap_err();
+        assert_eq!(refusal(&status), (Code::OutOfRange, "MESSAGE_TOO_LARGE".to_owned()));
+        florin.stop().await;
+    }
+
     /// R12.4
     async fn a_deadline_is_honoured_and_more_calls_than_fit_are_refused(db: TestDatabase) {
         let mut settings = config(&db);

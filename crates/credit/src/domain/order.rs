@@ -233,9 +233,10 @@ impl CreditOrder {
         consent: Consent,
     ) -> Result<Self, OrderRefusal> {
         self.check_payable(at)?;
+        // The consent is that of this attempt: an earlier one that did not pay gave up no right.
         let supply_requested = match consent {
-            Consent::ImmediateSupply if self.withdrawable => self.supply_requested.or(Some(at)),
-            Consent::ImmediateSupply | Consent::NotGiven => self.supply_requested,
+            Consent::ImmediateSupply if self.withdrawable => Some(at),
+            Consent::ImmediateSupply | Consent::NotGiven => None,
         };
         Ok(Self { supply_requested, payment: Some(payment), ..self.moved(OrderState::Processing, at) })
     }
@@ -266,10 +267,13 @@ impl CreditOrder {
     pub fn pay(self, at: Instant, payment: PaymentId) -> Paid {
         match self.state_at(at) {
             OrderState::Processing | OrderState::AwaitingPayment => {
-                let waits = self.withdrawable && self.supply_requested.is_none();
+                // What was consented to with another attempt does not bind whoever paid with this one.
+                let consented = self.supply_requested.is_some() && self.payment == Some(payment);
+                let waits = self.withdrawable && !consented;
                 let supply = if waits { at.plus_days(WITHDRAWAL_DAYS) } else { at };
+                let supply_requested = self.supply_requested.filter(|_| consented);
                 let paid = self.moved(OrderState::Paid { paid: at, supply, lot: None }, at);
-                Paid::Now(Self { payment: Some(payment), ..paid })
+                Paid::Now(Self { payment: Some(payment), supply_requested, ..paid })
             }
             OrderState::Paid { .. } if self.payment == Some(payment) => Paid::Before(self),
             OrderState::Paid { .. } | OrderState::Canceled | OrderState::Expired => Paid::NotPayable,

@@ -128,6 +128,21 @@ fn consent_is_recorded_with_its_instant_and_only_where_it_means_something() {
     assert_eq!(paying(order(), FIRST, Consent::ImmediateSupply).supply_requested, None);
 }
 
+/// R6.4: who pays gives up the right of withdrawal, nobody does it for them.
+#[test]
+fn consent_belongs_to_the_attempt_that_pays() {
+    let now = at("2027-01-31T11:00:02Z");
+    let consumer = CreditOrder { withdrawable: true, ..order() };
+    let tried = paying(paying(consumer.clone(), FIRST, Consent::ImmediateSupply), SECOND, Consent::NotGiven);
+    let offered = paying(paying(consumer, FIRST, Consent::NotGiven), SECOND, Consent::ImmediateSupply);
+    for (waiting, payment) in [(tried, SECOND), (offered, FIRST)] {
+        let Paid::Now(paid) = waiting.pay(now, payment) else { panic!("the order is payable") };
+        assert_eq!(paid.supply_requested, None);
+        let OrderState::Paid { supply, .. } = paid.state else { panic!("the order is paid") };
+        assert_eq!(supply, at("2027-02-14T11:00:02Z"));
+    }
+}
+
 #[test]
 fn a_supplied_order_keeps_its_lot() {
     let now = at("2027-01-31T11:00:02Z");

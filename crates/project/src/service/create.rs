@@ -174,12 +174,14 @@ impl First<'_> {
     }
 
     /// A method that is VALID funds at once, one that is VALIDATING later. Until a payment was captured it
-    /// must be a card (R3.3).
+    /// must be a card that passed 3-D Secure, or is about to (R3.3).
     async fn offered_method(&self, id: PaymentMethodId) -> Result<Funded, Error> {
         let account = self.account.id;
         let missing = || Error::NotFound(florin_payment::method_name(account, id));
         let method = florin_payment::find_method(self.tx, account, id).await?.ok_or_else(missing)?;
-        if method.kind != MethodKind::Card && !florin_payment::has_captured(self.tx, account).await? {
+        let validating = matches!(method.state, MethodState::Validating { .. });
+        let may_be_first = method.may_pay_first() || validating && method.kind == MethodKind::Card;
+        if !may_be_first && !florin_payment::has_captured(self.tx, account).await? {
             return Err(florin_payment::Error::FirstPaymentNeedsCard.into());
         }
         let funding = Funding::PaymentMethod(method.id);

@@ -11,14 +11,10 @@ use std::{env, fs};
 use protox::prost_reflect::{DescriptorPool, FieldDescriptor, MessageDescriptor};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = PathBuf::from(set_by_cargo("CARGO_MANIFEST_DIR")?).join("../..");
     let own = root.join("proto");
     let third_party = root.join("third_party");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "cargo hands a build script its settings in the environment"
-    )]
-    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    let out_dir = PathBuf::from(set_by_cargo("OUT_DIR")?);
 
     println!("cargo:rerun-if-changed={}", own.display());
     println!("cargo:rerun-if-changed={}", third_party.display());
@@ -58,6 +54,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         .include_file("packages.rs")
         .compile_fds_with_config(files, named)?;
     Ok(())
+}
+
+/// What cargo says when the script runs, not when it was compiled: clones may share compiled scripts.
+#[expect(clippy::disallowed_methods, reason = "cargo hands a build script its settings in the environment")]
+fn set_by_cargo(name: &str) -> Result<String, env::VarError> {
+    env::var(name)
 }
 
 /// All `.proto` files under `dir`, sorted, so that the descriptor set is the same on every machine.

@@ -27,9 +27,8 @@ async fn fund(florin: &Florin, ada: &Customer, project: &str) {
     let order = ada.order(project, 5).await;
     let paid = pay_by_link(florin, &order, "card-approved").await.unwrap();
     let payment = paid.payment.unwrap();
-    if payment.state() == payment::State::ActionRequired {
-        florin.approve(&payment.name).await;
-    }
+    assert_eq!(payment.state(), payment::State::ActionRequired);
+    florin.approve(&payment.name).await;
     let codes = florin.codes(florin.campaign(10), 1).await;
     ada.redeem(project, &codes[0]).await.unwrap();
     let expire_time = Some(wire::timestamp(Instant::parse("2028-03-01T00:00:00Z").unwrap()));

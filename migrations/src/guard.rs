@@ -54,6 +54,21 @@ impl Guard {
         Ok(())
     }
 
+    /// Puts the guard in place of the one the table has, after columns were added.
+    pub(crate) async fn replace(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        let Self { table, .. } = self;
+        let (last, of) = if is_sqlite(manager) {
+            ("replace", String::new())
+        } else {
+            ("truncate", format!(" ON {table}"))
+        };
+        for attempt in ["update", "delete", last] {
+            let text = format!("DROP TRIGGER {table}_no_{attempt}{of}");
+            manager.get_connection().execute_unprepared(&text).await?;
+        }
+        self.install(manager).await
+    }
+
     /// `unique` are further conditions under which a row stands in the way of `new`.
     fn for_sqlite(&self, unique: &[String]) -> Vec<String> {
         let Self { table, .. } = self;

@@ -186,6 +186,15 @@ pub fn violated(status: &Status) -> Vec<String> {
 
 /// A token of a service that has exactly `role`, registered straight in the database of `db`.
 pub async fn service_token(db: &TestDatabase, role: florin_platform::call::Role) -> String {
+    service_token_of(db, &format!("only-{}", role.as_str().to_lowercase()), &[role]).await
+}
+
+/// The token of the service `name`, which has `roles`.
+pub async fn service_token_of(
+    db: &TestDatabase,
+    name: &str,
+    roles: &[florin_platform::call::Role],
+) -> String {
     let settings = config(db);
     let platform = florin_platform::Platform {
         db: florin_platform::db::Db::connect(&settings.database_url).await.expect("the database opens"),
@@ -197,8 +206,7 @@ pub async fn service_token(db: &TestDatabase, role: florin_platform::call::Role)
         .db
         .write::<_, sea_orm::DbErr, _>(|tx| async move {
             let now = platform.clock.now(&tx).await?;
-            let name = format!("only-{}", role.as_str().to_lowercase());
-            florin_account::register_service_token(platform, &tx, now, &name, &[role]).await
+            florin_account::register_service_token(platform, &tx, now, name, roles).await
         })
         .await
         .expect("the token is registered")

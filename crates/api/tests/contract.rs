@@ -12,7 +12,7 @@ use protox::prost_reflect::{
 };
 
 /// The services of SPEC section 11 that exist so far.
-const SERVICES: [&str; 19] = [
+const SERVICES: [&str; 20] = [
     "florin.account.v1.AccountService",
     "florin.account.v1.AuthService",
     "florin.account.v1.IssuerService",
@@ -23,6 +23,7 @@ const SERVICES: [&str; 19] = [
     "florin.credit.v1.VoucherService",
     "florin.invoicing.v1.BillingRunService",
     "florin.invoicing.v1.InvoiceService",
+    "florin.operation.v1.ApprovalService",
     "florin.operation.v1.NoticeService",
     "florin.payment.v1.PaymentMethodService",
     "florin.payment.v1.PaymentService",

@@ -7,6 +7,7 @@
 //! [`florin_settlement::Plan`] (R7.6).
 //! Refuses to know: invoices, which are opaque references; projects, beyond the two [ports](ProjectGate).
 
+mod acts;
 mod convert;
 mod domain;
 mod error;
@@ -20,11 +21,14 @@ mod store;
 
 pub mod jobs;
 
+pub use acts::acts;
 pub use domain::{
     campaign::CampaignId,
     code::TEXT_BYTES_MAX as VOUCHER_TEXT_BYTES_MAX,
     grant::{Grant, GrantId, GrantKind},
-    lot::{CreditId, CreditKind, CreditLot, LotState, Origin, credit_id, settlement_id},
+    lot::{
+        CreditId, CreditKind, CreditLot, LotState, Origin, ReturnCause, Returned, credit_id, settlement_id,
+    },
     order::{
         AmountError, Consent, CreditOrder, OrderId, OrderKind, OrderRefusal, OrderState, PaymentLinks, Price,
         check_amount,
@@ -39,6 +43,7 @@ pub use grpc::{
 };
 pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
 pub use ports::{GateView, PortError, ProjectGate, SettlementHorizon};
+pub use service::lots::{forfeit_account, forfeit_project};
 
 /// Buying cloud credit (R6.3, R6.4).
 pub mod orders {
@@ -53,7 +58,7 @@ pub mod orders {
 
 /// Lots: which can pay, what a plan takes, what is forfeited (R6.8, R7.6).
 pub mod lots {
-    pub use crate::service::lots::{alive_for, debit, forfeit, of_accounts};
+    pub use crate::service::lots::{GiveBack, alive_for, debit, forfeit, give_back, of_accounts};
 }
 
 /// Voucher codes (R6.6).

@@ -1,5 +1,7 @@
 //! Notices and clocks on the wire.
 
+pub(crate) mod approval;
+
 use florin_api::{operation::v1 as operation, sandbox::v1 as sandbox};
 use florin_platform::{
     notice::SECRET,

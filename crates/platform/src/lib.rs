@@ -8,6 +8,7 @@
 //! code does not belong here.
 
 pub mod access;
+pub mod approval;
 pub mod audit;
 pub mod call;
 pub mod clock;

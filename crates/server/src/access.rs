@@ -79,6 +79,11 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
     ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),
+    // Who decides needs the role of the act as well: the service asks for it.
+    ("florin.operation.v1.ApprovalService/ListApprovals", service(&[Finance, Operator])),
+    ("florin.operation.v1.ApprovalService/GetApproval", service(&[Finance, Operator])),
+    ("florin.operation.v1.ApprovalService/Approve", service(&[Finance, Operator])),
+    ("florin.operation.v1.ApprovalService/Reject", service(&[Finance, Operator])),
     ("florin.operation.v1.NoticeService/ListNotices", customer(&[Operator])),
     ("florin.operation.v1.NoticeService/GetNotice", customer(&[Operator])),
     ("florin.sandbox.v1.ClockService/GetClock", ANYONE),

@@ -13,7 +13,9 @@ use florin_api::{
     invoicing::v1::{
         billing_run_service_client::BillingRunServiceClient, invoice_service_client::InvoiceServiceClient,
     },
-    operation::v1::notice_service_client::NoticeServiceClient,
+    operation::v1::{
+        approval_service_client::ApprovalServiceClient, notice_service_client::NoticeServiceClient,
+    },
     payment::v1::{
         payment_method_service_client::PaymentMethodServiceClient,
         payment_service_client::PaymentServiceClient,
@@ -174,6 +176,12 @@ impl Caller {
     #[must_use]
     pub fn billing_runs(&self) -> BillingRunServiceClient<Authorized> {
         BillingRunServiceClient::new(self.authorized())
+    }
+
+    /// `florin.operation.v1.ApprovalService`
+    #[must_use]
+    pub fn approvals(&self) -> ApprovalServiceClient<Authorized> {
+        ApprovalServiceClient::new(self.authorized())
     }
 
     /// `florin.operation.v1.NoticeService`

@@ -1,7 +1,7 @@
 //! Settings: a file, the environment (`FLORIN_…`) and flags, in rising order; checked at start, every
 //! mistake named at once.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -10,8 +10,8 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use florin_platform::{clock::Clock, secret::ServerKey, violation::Violations};
-use florin_settlement::Instant;
+use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violation::Violations};
+use florin_settlement::{Currency, Instant, Money};
 use serde::{Deserialize, Serialize};
 
 /// What sandboxes derive their secrets from, so that a sandbox needs no configuration at all. It is
@@ -64,6 +64,8 @@ struct Raw {
     calls_max: usize,
     message_bytes_max: usize,
     billing_batch: u32,
+    approval_limit_units: u32,
+    approval_limits: BTreeMap<String, u32>,
 }
 
 impl Default for Raw {
@@ -82,6 +84,8 @@ impl Default for Raw {
             calls_max: 1024,
             message_bytes_max: 4 * 1024 * 1024,
             billing_batch: 200,
+            approval_limit_units: 1000,
+            approval_limits: BTreeMap::new(),
         }
     }
 }
@@ -124,6 +128,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// Accounts settled in one transaction of a billing run.
     pub billing_batch: u32,
+    /// Up to how much an operator acts alone (R6.13).
+    pub approval_limits: Limits,
 }
 
 impl Config {
@@ -196,8 +202,10 @@ impl Raw {
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
-        let parts = listen.zip(log_format).zip(server_key).zip(start);
-        let (((listen, log_format), server_key), sandbox_clock_start) = violations.finish_with(parts)?;
+        let limits = violations.take("approval_limits", self.limits());
+        let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits);
+        let ((((listen, log_format), server_key), sandbox_clock_start), approval_limits) =
+            violations.finish_with(parts)?;
         Ok(Config {
             database_url: self.database_url,
             listen,
@@ -212,7 +220,18 @@ impl Raw {
             calls_max: self.calls_max,
             message_bytes_max: self.message_bytes_max,
             billing_batch: self.billing_batch,
+            approval_limits,
         })
+    }
+
+    fn limits(&self) -> Result<Limits, String> {
+        let limit = |(code, units): (&String, &u32)| {
+            let currency = Currency::parse(code).map_err(|error| format!("{code}: {error}"))?;
+            Money::from_units_nanos(i64::from(*units), 0, currency)
+                .map_err(|error| format!("{code}: {error}"))
+        };
+        let amounts = self.approval_limits.iter().map(limit).collect::<Result<_, String>>()?;
+        Ok(Limits::new(i64::from(self.approval_limit_units), amounts))
     }
 
     fn key(&self, listen: Option<SocketAddr>) -> Result<ServerKey, String> {

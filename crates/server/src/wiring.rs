@@ -16,7 +16,9 @@ use florin_api::{
     invoicing::v1::{
         billing_run_service_server::BillingRunServiceServer, invoice_service_server::InvoiceServiceServer,
     },
-    operation::v1::notice_service_server::NoticeServiceServer,
+    operation::v1::{
+        approval_service_server::ApprovalServiceServer, notice_service_server::NoticeServiceServer,
+    },
     payment::v1::{
         payment_method_service_server::PaymentMethodServiceServer,
         payment_service_server::PaymentServiceServer,
@@ -34,7 +36,7 @@ use florin_credit::{
     VoucherRpc,
 };
 use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Horizon, InvoiceRpc, MoneyOutcomes};
-use florin_operation::{ClockRpc, NoticeRpc, Schedule};
+use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
 use florin_platform::{
     Platform,
@@ -95,6 +97,8 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
+    // What waits for a second operator above a configured amount (R6.13).
+    let acts = Acts::new(florin_credit::acts(&project_gate));
     let schedule = Schedule::new(platform.clone(), jobs, replica);
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
@@ -127,13 +131,14 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         CreditServiceServer(CreditRpc::new(platform.clone(), gate.clone())),
         VoucherServiceServer(VoucherRpc::new(platform.clone(), gate.clone())),
         CampaignServiceServer(CampaignRpc::new(platform.clone())),
-        GrantServiceServer(GrantRpc::new(platform.clone(), gate)),
+        GrantServiceServer(GrantRpc::new(platform.clone(), gate, config.approval_limits.clone())),
         ProjectServiceServer(ProjectRpc::new(platform.clone(), Arc::new(Debts), links)),
         ResourceServiceServer(ResourceRpc::new(platform.clone())),
         CatalogServiceServer(CatalogRpc::new(platform.clone())),
         UsageServiceServer(UsageRpc::new(platform.clone())),
         InvoiceServiceServer(InvoiceRpc::new(platform.clone())),
         BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
+        ApprovalServiceServer(ApprovalRpc::new(platform.clone(), acts)),
         NoticeServiceServer(NoticeRpc::new(platform.clone())),
     );
     if config.sandbox {

@@ -11,7 +11,7 @@ use florin_settlement::{Instant, LotKind, Money};
 use super::families;
 use crate::{
     domain::{
-        lot::{CreditId, CreditLot, LotStanding, LotState, Origin},
+        lot::{CreditId, CreditLot, LotStanding, LotState, Origin, ReturnCause},
         movement::{Movement, MovementKind},
         project_ref::ProjectId,
     },
@@ -137,6 +137,7 @@ fn rendered(lot: &CreditLot, state: LotState, shown: &Shown) -> wire::Credit {
         restricted_families: families(lot.restriction),
         origin: origin.into(),
         origin_reference: reference,
+        source_credit: source(lot),
     }
 }
 
@@ -150,6 +151,23 @@ fn origin(lot: &CreditLot) -> (wire::credit::Origin, String, String) {
         }
         Origin::Grant(grant) => (wire::credit::Origin::Grant, grant_name(lot.account, *grant), String::new()),
         Origin::Earning { invoice } => (wire::credit::Origin::Earning, invoice.clone(), String::new()),
+        Origin::Returned(returned) => {
+            let origin = match returned.cause {
+                ReturnCause::CreditNote => wire::credit::Origin::CreditNote,
+                ReturnCause::DisputeWon => wire::credit::Origin::DisputeWon,
+            };
+            (origin, returned.document.clone(), String::new())
+        }
+    }
+}
+
+/// The lot whose value came back, under its name: it belongs to whom this one belongs to.
+fn source(lot: &CreditLot) -> String {
+    match &lot.origin {
+        Origin::Returned(returned) => credit_name(lot.account, lot.project, returned.source),
+        Origin::CreditOrder(_) | Origin::VoucherCode { .. } | Origin::Grant(_) | Origin::Earning { .. } => {
+            String::new()
+        }
     }
 }
 

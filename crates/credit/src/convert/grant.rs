@@ -11,7 +11,7 @@ use super::{account, amount, credit::wire_kind, restriction};
 use crate::{
     domain::grant::{Grant, GrantKind},
     names::{credit_name, grant_name},
-    service::grants::NewGrant,
+    service::grants::{Asked, NewGrant},
 };
 
 /// Reads a GrantLaunchPad request.
@@ -59,6 +59,24 @@ fn read(
     })
 }
 
+/// Renders what became of `new`: the grant, or what it waits for.
+pub(crate) fn asked(asked: &Asked, new: &NewGrant) -> wire::Grant {
+    match asked {
+        Asked::Given(given) => grant(given),
+        Asked::Waits(approval) => wire::Grant {
+            name: String::new(),
+            kind: wire_kind(new.kind.lot_kind()).into(),
+            amount: Some(money(new.amount)),
+            reason: new.reason.clone(),
+            credit: String::new(),
+            grantor: approval.requested_by.clone(),
+            create_time: None,
+            state: wire::grant::State::PendingApproval.into(),
+            approval: approval.name(),
+        },
+    }
+}
+
 /// Renders a grant.
 pub(crate) fn grant(grant: &Grant) -> wire::Grant {
     wire::Grant {
@@ -69,5 +87,7 @@ pub(crate) fn grant(grant: &Grant) -> wire::Grant {
         credit: credit_name(grant.account, None, grant.lot),
         grantor: grant.grantor.clone(),
         create_time: Some(timestamp(grant.created)),
+        state: wire::grant::State::Granted.into(),
+        approval: String::new(),
     }
 }

@@ -53,6 +53,30 @@ pub enum Origin {
         /// The invoice's resource name.
         invoice: String,
     },
+    /// What was taken from another lot and came back: as a new lot, because a lot's value only falls.
+    Returned(Returned),
+}
+
+/// Why value came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReturnCause {
+    /// A credit note gives back what the source had paid (R7.9).
+    CreditNote,
+    /// A won dispute replaces what it had revoked (R6.11).
+    DisputeWon,
+}
+
+/// Where value came back from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Returned {
+    /// The lot it had been taken from.
+    pub source: CreditId,
+    /// The first lot of the chain: the one that was bought, redeemed, granted or earned.
+    pub root: CreditId,
+    /// Why.
+    pub cause: ReturnCause,
+    /// The document that gives it back, as a resource name.
+    pub document: String,
 }
 
 /// A lot to issue.
@@ -145,6 +169,18 @@ impl CreditLot {
             expires: self.expires,
             restriction: self.restriction,
         })
+    }
+
+    /// The first lot of the chain this one belongs to: itself, unless it gives value back.
+    #[must_use]
+    pub(crate) fn root(&self) -> CreditId {
+        match &self.origin {
+            Origin::Returned(returned) => returned.root,
+            Origin::CreditOrder(_)
+            | Origin::VoucherCode { .. }
+            | Origin::Grant(_)
+            | Origin::Earning { .. } => self.id,
+        }
     }
 
     /// Whether its time is over at `at`: by comparing instants, never by what a job has done (R6.8).

@@ -6,11 +6,13 @@ use florin_api::credit::v1::{
     Grant, GrantLaunchPadRequest, GrantLoyaltyRequest, ListGrantsRequest, ListGrantsResponse,
     grant_service_server::GrantService,
 };
-use florin_platform::{Platform, call::Call, db::Tx, idempotency::RequestKey, page::Page};
+use florin_platform::{Platform, approval::Limits, call::Call, db::Tx, idempotency::RequestKey, page::Page};
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::visible;
 use crate::{
+    acts::{GRANT_LAUNCH_PAD, GRANT_LOYALTY},
     convert,
     error::Error,
     grants::NewGrant,
@@ -23,6 +25,7 @@ use crate::{
 pub struct GrantRpc {
     platform: Platform,
     gate: Arc<dyn ProjectGate>,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for GrantRpc {
@@ -32,27 +35,31 @@ impl std::fmt::Debug for GrantRpc {
 }
 
 impl GrantRpc {
-    /// Serves grants kept in `platform`; `gate` is told of those that fund a first project.
-    pub fn new(platform: Platform, gate: Arc<dyn ProjectGate>) -> Self {
-        Self { platform, gate }
+    /// Serves grants kept in `platform`; `gate` is told of those that fund a first project. What exceeds `limits`
+    /// waits for a second operator.
+    pub fn new(platform: Platform, gate: Arc<dyn ProjectGate>, limits: Limits) -> Self {
+        Self { platform, gate, limits }
     }
 
     async fn give(
         &self,
         call: &Call,
         key: &RequestKey,
+        asked: &grants::Request,
         new: &NewGrant,
         validate_only: bool,
     ) -> Result<Response<Grant>, Status> {
         let give = |tx: Tx, now| async move {
-            let grant = grants::give(&tx, now, call, &*self.gate, new.clone()).await?;
-            Ok(convert::grant::grant(&grant))
+            let limits = &self.limits;
+            let asked = grants::ask(&tx, now, call, &*self.gate, limits, new.clone(), asked.clone()).await?;
+            Ok(convert::grant::asked(&asked, new))
         };
         if !validate_only {
             return Ok(Response::new(self.platform.mutate::<_, Error, _>(key, give).await?));
         }
         let rehearsed = rehearse(&self.platform, give).await?;
-        Ok(Response::new(Grant { name: String::new(), credit: String::new(), ..rehearsed }))
+        let (name, credit, approval) = (String::new(), String::new(), String::new());
+        Ok(Response::new(Grant { name, credit, approval, ..rehearsed }))
     }
 }
 
@@ -66,7 +73,8 @@ impl GrantService for GrantRpc {
         let request = &request.into_inner();
         let new = convert::grant::launchpad(request).map_err(Error::from)?;
         let key = RequestKey::new(&self.platform, call, new.account, &request.request_id, request);
-        self.give(call, &key, &new, request.validate_only).await
+        let asked = grants::Request { kind: GRANT_LAUNCH_PAD, payload: request.encode_to_vec() };
+        self.give(call, &key, &asked, &new, request.validate_only).await
     }
 
     async fn grant_loyalty(&self, request: Request<GrantLoyaltyRequest>) -> Result<Response<Grant>, Status> {
@@ -74,7 +82,8 @@ impl GrantService for GrantRpc {
         let request = &request.into_inner();
         let new = convert::grant::loyalty(request).map_err(Error::from)?;
         let key = RequestKey::new(&self.platform, call, new.account, &request.request_id, request);
-        self.give(call, &key, &new, request.validate_only).await
+        let asked = grants::Request { kind: GRANT_LOYALTY, payload: request.encode_to_vec() };
+        self.give(call, &key, &asked, &new, request.validate_only).await
     }
 
     async fn list_grants(

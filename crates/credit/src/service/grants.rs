@@ -1,6 +1,16 @@
 //! Credit given by operators: LAUNCHPAD and LOYALTY (R6.7, R6.13).
 
-use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, violation::Violations, wire};
+use florin_account::Account;
+use florin_platform::{
+    approval::{self, Approval, Limits, NewApproval},
+    audit,
+    call::Call,
+    db::Tx,
+    id::AccountId,
+    outbox,
+    violation::Violations,
+    wire,
+};
 use florin_settlement::{Instant, Money, Restriction};
 
 use super::{ledger, query};
@@ -34,7 +44,64 @@ pub struct NewGrant {
     pub restriction: Restriction,
 }
 
-/// Gives an account a lot, and locks it for that. A LAUNCHPAD grant also funds a first project (R4.2).
+/// What became of a grant somebody asked for.
+#[derive(Clone, Debug)]
+pub(crate) enum Asked {
+    /// It has been made.
+    Given(Grant),
+    /// It waits for a second operator (R6.13).
+    Waits(Approval),
+}
+
+/// A grant as it was asked for: what waits for approval is the request itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: &'static str,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Gives an account a lot, or asks for a second operator where the amount needs one (R6.13).
+pub(crate) async fn ask(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    gate: &dyn ProjectGate,
+    limits: &Limits,
+    new: NewGrant,
+    request: Request,
+) -> Result<Asked, Error> {
+    if !limits.needs_approval(new.amount) {
+        return give(tx, at, call, gate, new).await.map(Asked::Given);
+    }
+    granted_to(tx, at, &new).await?;
+    let asked = NewApproval {
+        account: new.account,
+        kind: request.kind,
+        payload: request.payload,
+        summary: format!(
+            "grant {} of {} to {}",
+            new.amount,
+            new.kind.description(),
+            wire::account_name(new.account)
+        ),
+        reason: &new.reason,
+    };
+    Ok(Asked::Waits(approval::request(tx, at, call, asked).await?))
+}
+
+/// Whom a grant is for, locked, if it can be made.
+async fn granted_to(tx: &Tx, at: Instant, new: &NewGrant) -> Result<Account, Error> {
+    violations(new, at).finish()?;
+    florin_account::lock(tx, &[new.account]).await?;
+    let account = query::active_account(tx, new.account).await?;
+    if new.amount.currency() != account.currency {
+        return Err(AmountError::Currency(account.currency).into());
+    }
+    Ok(account)
+}
+
+/// Gives an account a lot, and locks it for that. A LAUNCHPAD grant also funds a first project (R4.2). Whether one
+/// operator may do so alone is the caller's to know.
 ///
 /// # Errors
 /// [`Error::Invalid`], [`Error::NotFound`], [`Error::AccountNotActive`], [`Error::Amount`] for another
@@ -46,12 +113,19 @@ pub async fn give(
     gate: &dyn ProjectGate,
     new: NewGrant,
 ) -> Result<Grant, Error> {
-    violations(&new, at).finish()?;
-    florin_account::lock(tx, &[new.account]).await?;
-    let account = query::active_account(tx, new.account).await?;
-    if new.amount.currency() != account.currency {
-        return Err(AmountError::Currency(account.currency).into());
-    }
+    give_as(tx, at, call, gate, new, call.principal.to_string()).await
+}
+
+/// As [`give`], in the name of whoever asked for it.
+pub(crate) async fn give_as(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    gate: &dyn ProjectGate,
+    new: NewGrant,
+    grantor: String,
+) -> Result<Grant, Error> {
+    let account = granted_to(tx, at, &new).await?;
     let id = GrantId::generate(at);
     let lot = NewLot {
         account: new.account,
@@ -72,7 +146,7 @@ pub async fn give(
         amount: new.amount,
         reason: new.reason,
         lot: lot.id,
-        grantor: call.principal.to_string(),
+        grantor,
         created: at,
     };
     store::grant::insert(tx, &grant).await?;

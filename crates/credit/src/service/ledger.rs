@@ -164,7 +164,8 @@ pub(crate) async fn end(
 
 fn ending(lot: &CreditLot, at: Instant, kind: MovementKind, reference: &str) -> Taking {
     let (kind, effective, reference) = match lot.expires {
-        Some(expires) if expires <= at => (MovementKind::Expired, expires, ""),
+        // What came back after its expiry was never there before it.
+        Some(expires) if expires <= at => (MovementKind::Expired, expires.max(lot.issued), ""),
         Some(_) | None => (kind, at, reference),
     };
     Taking {

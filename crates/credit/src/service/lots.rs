@@ -1,17 +1,23 @@
-//! Lots, for the slices above: which could pay, what a plan takes, what a deleted project forfeits.
+//! Lots, for the slices above: which could pay, what a plan takes, what comes back, what a deleted project forfeits.
 
-use florin_platform::{db::Tx, id::AccountId};
-use florin_settlement::{Instant, Lot, Plan};
+use florin_account::Account;
+use florin_platform::{audit, call::Call, db::Tx, id::AccountId};
+use florin_settlement::{Instant, Lot, Money, Plan};
 use sea_orm::ConnectionTrait;
 
-use super::ledger::{self, Taking};
+use super::{
+    ledger::{self, Taking},
+    orders, query,
+};
 use crate::{
     domain::{
-        lot::{CreditLot, credit_id},
+        lot::{CreditId, CreditLot, NewLot, Origin, ReturnCause, Returned, credit_id},
         movement::MovementKind,
+        order::OrderState,
         project_ref::ProjectId,
     },
     error::Error,
+    names::lot_name,
     store::{self, lot::Scope},
 };
 
@@ -88,4 +94,102 @@ pub async fn forfeit(
     let scope = project.map_or(Scope::Everything, Scope::Project);
     let lots = store::lot::with_value(tx, account, scope).await?;
     ledger::end(tx, at, lots, MovementKind::Forfeited, "").await
+}
+
+/// What comes back of a lot.
+#[derive(Clone, Copy, Debug)]
+pub struct GiveBack<'a> {
+    /// The lot it was taken from.
+    pub source: CreditId,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub cause: ReturnCause,
+    /// The document that gives it back, as a resource name; once per source.
+    pub document: &'a str,
+}
+
+/// Gives back to `account`, which is locked, what was taken from one of its lots: as a new lot of the same kind,
+/// owner, restriction and expiry, naming its source (R7.9, R6.11). What has expired already lapses in the same
+/// transaction. What comes back of a lot never exceeds what was taken from it: the database sees to it.
+///
+/// Whether the lot's project still lives is the caller's to know: see [`crate::forfeit_project`].
+///
+/// # Errors
+/// [`Error::NotFound`] for a source that is not the account's; [`Error::Database`] when more would come back than
+/// was taken, or the document has given back to this source before.
+pub async fn give_back(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: &Account,
+    back: GiveBack<'_>,
+) -> Result<CreditLot, Error> {
+    let found = store::lot::find(tx, account.id, back.source).await?;
+    let source = found.ok_or_else(|| Error::NotFound(format!("credits/{}", back.source)))?;
+    let new = NewLot {
+        account: account.id,
+        project: source.project,
+        kind: source.kind,
+        amount: back.amount,
+        issued: at,
+        expires: source.expires,
+        restriction: source.restriction,
+        origin: Origin::Returned(Returned {
+            source: source.id,
+            root: source.root(),
+            cause: back.cause,
+            document: back.document.to_owned(),
+        }),
+        description: source.description.clone(),
+    };
+    let lot = ledger::issue(tx, at, account, new).await?;
+    audit::record(tx, at, call, account.id, &lot_name(&lot)).await?;
+    if lot.is_expired_at(at) {
+        ledger::end(tx, at, vec![lot.clone()], MovementKind::Expired, "").await?;
+    }
+    Ok(lot)
+}
+
+/// The end of a project of a locked account: orders nobody has paid are canceled, and what remains of its lots is
+/// forfeited (R4.6, R6.8). The lots that were forfeited, with what they had; done again there are none. An order
+/// that is being paid is left: its money goes back when it comes.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn forfeit_project(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<Vec<CreditLot>, Error> {
+    for order in query::open_orders(tx, account, project, at).await? {
+        if order.state == OrderState::AwaitingPayment {
+            orders::cancel(tx, at, call, account, order.id).await?;
+        }
+    }
+    let forfeited = forfeit(tx, at, account, Some(project)).await?;
+    for lot in &forfeited {
+        audit::record(tx, at, call, account, &lot_name(lot)).await?;
+    }
+    Ok(forfeited)
+}
+
+/// The end of a locked account: what remains of every lot is forfeited, the account's own included (R6.7, R6.8).
+/// As [`forfeit_project`], for the account.
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn forfeit_account(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    account: AccountId,
+) -> Result<Vec<CreditLot>, Error> {
+    let forfeited = forfeit(tx, at, account, None).await?;
+    for lot in &forfeited {
+        audit::record(tx, at, call, account, &lot_name(lot)).await?;
+    }
+    Ok(forfeited)
 }

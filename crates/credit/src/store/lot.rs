@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, V
 use super::places;
 use crate::domain::{
     grant::GrantId,
-    lot::{CreditId, CreditLot, Origin},
+    lot::{CreditId, CreditLot, Origin, ReturnCause, Returned},
     order::OrderId,
     project_ref::ProjectId,
     redemption::RedemptionId,
@@ -38,6 +38,8 @@ pub(crate) struct Model {
     origin_reference: String,
     masked_code: Option<String>,
     description: String,
+    source_lot_id: Option<CreditId>,
+    root_lot_id: Option<CreditId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -45,6 +47,10 @@ pub(crate) enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 const TABLE: &str = "credit_lot";
+const CREDIT_NOTE: &str = "CREDIT_NOTE";
+const DISPUTE_WON: &str = "DISPUTE_WON";
+/// A document gives back to several lots: the source is part of what makes an origin unique.
+const SOURCE_MARK: char = '#';
 
 impl TryFrom<Model> for CreditLot {
     type Error = CorruptRow;
@@ -53,6 +59,16 @@ impl TryFrom<Model> for CreditLot {
         let currency = row.currency.0;
         let reference = row.origin_reference;
         let origin = match (row.origin.as_str(), row.masked_code) {
+            (origin @ (CREDIT_NOTE | DISPUTE_WON), None) => {
+                let (source, root) = row
+                    .source_lot_id
+                    .zip(row.root_lot_id)
+                    .ok_or_else(|| CorruptRow::new(TABLE, "comes back from nowhere"))?;
+                let cause =
+                    if origin == CREDIT_NOTE { ReturnCause::CreditNote } else { ReturnCause::DisputeWon };
+                let document = reference.rsplit_once(SOURCE_MARK).map_or("", |(document, _)| document);
+                Origin::Returned(Returned { source, root, cause, document: document.to_owned() })
+            }
             ("CREDIT_ORDER", None) => {
                 Origin::CreditOrder(OrderId::parse(&reference).map_err(CorruptRow::of(TABLE))?)
             }
@@ -88,6 +104,19 @@ fn active(lot: &CreditLot) -> ActiveModel {
         }
         Origin::Grant(grant) => ("GRANT", grant.to_string(), None),
         Origin::Earning { invoice } => ("EARNING", invoice.clone(), None),
+        Origin::Returned(Returned { source, cause, document, .. }) => {
+            let origin = match cause {
+                ReturnCause::CreditNote => CREDIT_NOTE,
+                ReturnCause::DisputeWon => DISPUTE_WON,
+            };
+            (origin, format!("{document}{SOURCE_MARK}{source}"), None)
+        }
+    };
+    let (source, root) = match &lot.origin {
+        Origin::Returned(returned) => (Some(returned.source), Some(returned.root)),
+        Origin::CreditOrder(_) | Origin::VoucherCode { .. } | Origin::Grant(_) | Origin::Earning { .. } => {
+            (None, None)
+        }
     };
     ActiveModel {
         account_id: Set(lot.account),
@@ -104,6 +133,8 @@ fn active(lot: &CreditLot) -> ActiveModel {
         origin_reference: Set(reference),
         masked_code: Set(masked),
         description: Set(lot.description.clone()),
+        source_lot_id: Set(source),
+        root_lot_id: Set(root),
     }
 }
 

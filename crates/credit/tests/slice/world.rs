@@ -25,6 +25,7 @@ use florin_credit::{
 use florin_payment::Payments;
 use florin_platform::{
     Platform,
+    approval::Limits,
     call::{Call, Principal, Role},
     clock::{Clock, Moved},
     db::{Db, sql},
@@ -165,6 +166,11 @@ impl World {
         VoucherRpc::new(self.platform.clone(), self.gate.clone())
     }
 
+    /// Up to 1000 euros are granted by one operator alone.
+    pub(crate) fn grant_rpc(&self) -> GrantRpc {
+        GrantRpc::new(self.platform.clone(), self.gate.clone(), Limits::new(1000, Vec::new()))
+    }
+
     pub(crate) fn campaign_rpc(&self) -> CampaignRpc {
         CampaignRpc::new(self.platform.clone())
     }
@@ -235,8 +241,7 @@ impl World {
             reason: "startup programme".to_owned(),
             ..GrantLaunchPadRequest::default()
         };
-        let rpc = GrantRpc::new(self.platform.clone(), self.gate.clone());
-        rpc.grant_launch_pad(self.request(request)).await.expect("a grant").into_inner()
+        self.grant_rpc().grant_launch_pad(self.request(request)).await.expect("a grant").into_inner()
     }
 
     /// A campaign of 10 euros a code, changed as wanted.

@@ -22,6 +22,7 @@ use florin_credit::{
 };
 use florin_payment::PaymentMethodId;
 use florin_platform::{
+    approval::Limits,
     call::Call,
     column::At,
     id::AccountId,
@@ -33,6 +34,11 @@ use futures::StreamExt;
 use tonic::Code;
 
 use crate::setting::{House, at, by, by_service, initial_credit, new_project, project_id, reason};
+
+/// Up to a thousand whole units are granted by one operator alone.
+fn limits() -> Limits {
+    Limits::new(1000, Vec::new())
+}
 
 fn credit(currency: &str, units: i64, nanos: i32) -> Option<Offer> {
     let amount = Money { currency_code: currency.to_owned(), units, nanos };
@@ -243,7 +249,7 @@ on_both_backends! {
             reason: "startup programme".to_owned(),
             ..GrantLaunchPadRequest::default()
         };
-        let rpc = GrantRpc::new(house.platform.clone(), Arc::new(Gate));
+        let rpc = GrantRpc::new(house.platform.clone(), Arc::new(Gate), limits());
         rpc.grant_launch_pad(by_service(grant)).await.expect("granted");
         let found = florin_project::find(house.platform.db.reader(), account, project_id(&waiting)).await;
         assert_eq!(found.expect("read").map(|project| project.state), Some(ProjectState::Active));
@@ -258,7 +264,7 @@ on_both_backends! {
             reason: "startup programme".to_owned(),
             ..GrantLaunchPadRequest::default()
         };
-        let rpc = GrantRpc::new(house.platform.clone(), Arc::new(Gate));
+        let rpc = GrantRpc::new(house.platform.clone(), Arc::new(Gate), limits());
         rpc.grant_launch_pad(by_service(grant)).await.expect("granted");
         let project = house.create(account, "Web", None).await.expect("created");
         assert_eq!((project.state(), project.funding()), (State::Active, Funding::Launchpad));

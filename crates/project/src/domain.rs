@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue_file;
 pub(crate) mod eligibility;
+pub(crate) mod life;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod rating;

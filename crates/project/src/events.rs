@@ -1,5 +1,7 @@
 //! The facts others may consume: ids and amounts only, never personal data (R2.8).
 
 pub(crate) use florin_api::event::v1::{
-    ProjectActivated, ProjectCanceled, ProjectCreated, ProjectUpdated, ResourceAdded, ResourceRemoved,
+    ProjectActivated, ProjectCanceled, ProjectCreated, ProjectDeleted, ProjectDeletionStarted,
+    ProjectResumed, ProjectSuspended, ProjectSuspensionLifted, ProjectUpdated, ResourceAdded,
+    ResourceRemoved,
 };

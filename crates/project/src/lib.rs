@@ -13,11 +13,13 @@ mod domain;
 mod error;
 mod events;
 mod grpc;
+mod notices;
 mod ports;
 mod service;
 mod store;
 
 pub use domain::{
+    life::{Deletion, DeletionCause, OperatorSuspension, Suspension, SuspensionCause, UsageClosed},
     plan::{ChargeModel, Plan, PlanCode, PriceVersion, PricedPlan, Unit},
     project::{Funding, Moved, Project, ProjectName, ProjectState, project_name},
     rating::RatingError,
@@ -29,9 +31,11 @@ pub use florin_credit::ProjectId;
 pub use grpc::{catalog::CatalogRpc, projects::ProjectRpc, resources::ResourceRpc, usage::UsageRpc};
 pub use ports::{DebtStanding, PortError};
 pub use service::{
+    delete::{begin_dunning_deletion, due_for_final, finish_deletion, next_final},
     fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
     gate::Gate,
     query::{billable, find, is_funded, list, pending_for_order},
+    suspend::{resume_all_of, suspend_all_of},
 };
 
 /// The catalogue: imported from a file, never edited (R5.1).

@@ -3,10 +3,12 @@
 pub(crate) mod cancel;
 pub(crate) mod catalogue;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod eligibility;
 pub(crate) mod fund;
 pub(crate) mod gate;
 pub(crate) mod query;
 pub(crate) mod resources;
+pub(crate) mod suspend;
 pub(crate) mod update;
 pub(crate) mod usage;

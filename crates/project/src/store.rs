@@ -1,6 +1,8 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
+pub(crate) mod deletion;
 pub(crate) mod plan;
+pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod resource;
 pub(crate) mod usage;

@@ -10,10 +10,12 @@ use florin_platform::{
     violation::Violations,
     wire::{amount, money, parse_account, parse_child, timestamp},
 };
+use florin_settlement::Instant;
 
 use crate::{
     domain::{
         eligibility::{Offer, UnmetCondition},
+        life::{DeletionCause, Suspension, SuspensionCause},
         project::{Funding, Project, ProjectName, ProjectState},
     },
     error::reason,
@@ -114,6 +116,8 @@ pub(crate) fn project(project: &Project) -> wire::Project {
         Funding::PaymentMethod(method) => (String::new(), method_name(project.account, method)),
         Funding::NotAsked | Funding::Voucher | Funding::LaunchPad => (String::new(), String::new()),
     };
+    let suspension = project.suspension.as_ref();
+    let deletion = project.deletion.as_ref();
     wire::Project {
         etag: etag::of(&name, project.version),
         name,
@@ -125,6 +129,40 @@ pub(crate) fn project(project: &Project) -> wire::Project {
         create_time: Some(timestamp(project.created)),
         activate_time: project.activated.map(timestamp),
         update_time: Some(timestamp(project.updated)),
+        suspend_time: suspension.map(|suspension| timestamp(suspension.since)),
+        suspensions: suspension.map(suspensions).unwrap_or_default(),
+        deletion_cause: deletion.map(|deletion| wire_deletion(deletion.cause)).unwrap_or_default().into(),
+        metering_stop_time: deletion.map(|deletion| timestamp(deletion.stopped)),
+        grace_end_time: deletion.map(|deletion| timestamp(deletion.grace_ends)),
+        delete_time: deletion.and_then(|deletion| deletion.finished).map(timestamp),
+    }
+}
+
+fn suspensions(suspension: &Suspension) -> Vec<wire::project::Suspension> {
+    let begun = |cause: SuspensionCause, at: Instant, reason: &str| wire::project::Suspension {
+        cause: wire_suspension(cause).into(),
+        start_time: Some(timestamp(at)),
+        reason: reason.to_owned(),
+    };
+    let operator = suspension.by_operator.as_ref();
+    let operator = operator.map(|operator| begun(SuspensionCause::Operator, operator.at, &operator.reason));
+    let debt = suspension.for_debt.map(|at| begun(SuspensionCause::Debt, at, ""));
+    operator.into_iter().chain(debt).collect()
+}
+
+/// Renders why a project is suspended.
+pub(crate) fn wire_suspension(cause: SuspensionCause) -> wire::project::SuspensionCause {
+    match cause {
+        SuspensionCause::Operator => wire::project::SuspensionCause::Operator,
+        SuspensionCause::Debt => wire::project::SuspensionCause::Debt,
+    }
+}
+
+/// Renders who wanted a project deleted.
+pub(crate) fn wire_deletion(cause: DeletionCause) -> wire::project::DeletionCause {
+    match cause {
+        DeletionCause::Customer => wire::project::DeletionCause::Customer,
+        DeletionCause::Debt => wire::project::DeletionCause::Debt,
     }
 }
 

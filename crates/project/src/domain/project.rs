@@ -20,6 +20,8 @@ use florin_payment::PaymentMethodId;
 use florin_platform::{id::AccountId, wire::child_name};
 use florin_settlement::{Currency, Instant};
 
+use super::life::{Deletion, Suspension};
+
 /// The longest name, in characters (R4.4).
 pub(crate) const NAME_CHARACTERS_MAX: usize = 255;
 
@@ -163,6 +165,10 @@ pub struct Project {
     pub created: Instant,
     /// When it became ACTIVE.
     pub activated: Option<Instant>,
+    /// Why it is SUSPENDED; none in any other state.
+    pub suspension: Option<Suspension>,
+    /// When metering stopped and how long late usage is taken; DELETING and DELETED only.
+    pub deletion: Option<Deletion>,
     /// When it last changed.
     pub updated: Instant,
 }
@@ -214,6 +220,8 @@ impl Project {
             version: 1,
             created: at,
             activated: None,
+            suspension: None,
+            deletion: None,
             updated: at,
         }
     }
@@ -257,7 +265,7 @@ impl Project {
         Self { name, version: self.version + 1, updated: at, ..self }
     }
 
-    fn moved(self, state: ProjectState, at: Instant) -> Self {
+    pub(super) fn moved(self, state: ProjectState, at: Instant) -> Self {
         Self { state, version: self.version + 1, updated: at, ..self }
     }
 }

@@ -4,13 +4,14 @@ use florin_credit::{OrderId, ProjectId};
 use florin_payment::PaymentMethodId;
 use florin_platform::{
     column::{At, Code, CorruptRow},
-    db::{Tx, sql},
+    db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
-use florin_settlement::Period;
+use florin_settlement::{Instant, Period};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use crate::domain::{
+    life::{Deletion, DeletionCause, OperatorSuspension, Suspension},
     project::{Funding, Project, ProjectName, ProjectState},
     usage::{BillableProject, BillingCursor},
 };
@@ -31,6 +32,14 @@ pub(crate) struct Model {
     created_at: At,
     activated_at: Option<At>,
     updated_at: At,
+    suspended_at: Option<At>,
+    operator_suspended_at: Option<At>,
+    operator_suspension_reason: Option<String>,
+    debt_suspended_at: Option<At>,
+    deletion_cause: Option<String>,
+    metering_stopped_at: Option<At>,
+    grace_ends_at: Option<At>,
+    deleted_at: Option<At>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -48,6 +57,7 @@ impl TryFrom<Model> for Project {
     type Error = CorruptRow;
 
     fn try_from(row: Model) -> Result<Self, CorruptRow> {
+        let (suspension, deletion) = (suspension(&row)?, deletion(&row)?);
         Ok(Self {
             account: row.account_id,
             id: row.id,
@@ -58,9 +68,33 @@ impl TryFrom<Model> for Project {
             version: row.version,
             created: row.created_at.into(),
             activated: row.activated_at.map(Into::into),
+            suspension,
+            deletion,
             updated: row.updated_at.into(),
         })
     }
+}
+
+fn suspension(row: &Model) -> Result<Option<Suspension>, CorruptRow> {
+    let Some(since) = row.suspended_at else { return Ok(None) };
+    let by_operator = match (row.operator_suspended_at, &row.operator_suspension_reason) {
+        (Some(at), Some(reason)) => Some(OperatorSuspension { at: at.into(), reason: reason.clone() }),
+        (None, None) => None,
+        (_, _) => return Err(CorruptRow::new(TABLE, "half a suspension")),
+    };
+    let for_debt = row.debt_suspended_at.map(Into::into);
+    Ok(Some(Suspension { since: since.into(), by_operator, for_debt }))
+}
+
+fn deletion(row: &Model) -> Result<Option<Deletion>, CorruptRow> {
+    let Some(cause) = &row.deletion_cause else { return Ok(None) };
+    let cause =
+        DeletionCause::parse(cause).ok_or_else(|| CorruptRow::new(TABLE, "unknown cause of deletion"))?;
+    let (Some(stopped), Some(grace_ends)) = (row.metering_stopped_at, row.grace_ends_at) else {
+        return Err(CorruptRow::new(TABLE, "half a deletion"));
+    };
+    let finished = row.deleted_at.map(Into::into);
+    Ok(Some(Deletion { cause, stopped: stopped.into(), grace_ends: grace_ends.into(), finished }))
 }
 
 fn funding(kind: &str, id: Option<Uuid>) -> Result<Funding, CorruptRow> {
@@ -82,6 +116,9 @@ fn active(project: &Project) -> ActiveModel {
         Funding::Voucher => (VOUCHER, None),
         Funding::LaunchPad => (LAUNCHPAD, None),
     };
+    let suspension = project.suspension.as_ref();
+    let operator = suspension.and_then(|suspension| suspension.by_operator.as_ref());
+    let deletion = project.deletion;
     ActiveModel {
         account_id: Set(project.account),
         id: Set(project.id),
@@ -94,6 +131,14 @@ fn active(project: &Project) -> ActiveModel {
         created_at: Set(project.created.into()),
         activated_at: Set(project.activated.map(Into::into)),
         updated_at: Set(project.updated.into()),
+        suspended_at: Set(suspension.map(|suspension| suspension.since.into())),
+        operator_suspended_at: Set(operator.map(|operator| operator.at.into())),
+        operator_suspension_reason: Set(operator.map(|operator| operator.reason.clone())),
+        debt_suspended_at: Set(suspension.and_then(|suspension| suspension.for_debt).map(Into::into)),
+        deletion_cause: Set(deletion.map(|deletion| deletion.cause.as_str().to_owned())),
+        metering_stopped_at: Set(deletion.map(|deletion| deletion.stopped.into())),
+        grace_ends_at: Set(deletion.map(|deletion| deletion.grace_ends.into())),
+        deleted_at: Set(deletion.and_then(|deletion| deletion.finished).map(Into::into)),
     }
 }
 
@@ -142,6 +187,106 @@ pub(crate) async fn pending_of(
         .filter(Column::AccountId.eq(account))
         .filter(Column::State.eq(ProjectState::PendingFunding.as_str()));
     read(query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(connection).await?)
+}
+
+/// The projects of `accounts` in any of `states`, by account, oldest first.
+pub(crate) async fn of_accounts(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+    states: &[ProjectState],
+) -> Result<Vec<Project>, DbErr> {
+    let mut found = Vec::new();
+    for chunk in accounts.chunks(BINDS_MAX - states.len()) {
+        let query = Entity::find()
+            .filter(Column::AccountId.is_in(chunk.iter().copied()))
+            .filter(Column::State.is_in(states.iter().map(|state| state.as_str())))
+            .order_by_asc(Column::AccountId)
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id);
+        found.extend(read(query.all(connection).await?)?);
+    }
+    Ok(found)
+}
+
+/// What [`save_all`] keeps of a project: where it is in its life. The key first.
+const LIFE_COLUMNS: [&str; 13] = [
+    "account_id",
+    "id",
+    "state",
+    "version",
+    "updated_at",
+    "suspended_at",
+    "operator_suspended_at",
+    "operator_suspension_reason",
+    "debt_suspended_at",
+    "deletion_cause",
+    "metering_stopped_at",
+    "grace_ends_at",
+    "deleted_at",
+];
+
+/// Keeps where each of `projects` is in its life, in one statement for all of them.
+pub(crate) async fn save_all(tx: &Tx, projects: &[Project]) -> Result<(), DbErr> {
+    let width = LIFE_COLUMNS.len();
+    let set: Vec<String> = (2..width).map(|n| format!("{} = v.column{}", LIFE_COLUMNS[n], n + 1)).collect();
+    for chunk in projects.chunks(BINDS_MAX / width) {
+        let rows = (0..chunk.len()).map(|row| {
+            let places = (1..=width).map(|n| format!("${}", row * width + n)).collect::<Vec<_>>();
+            format!("({})", places.join(", "))
+        });
+        let text = format!(
+            "UPDATE project SET {} FROM (VALUES {}) AS v \
+             WHERE project.account_id = v.column1 AND project.id = v.column2",
+            set.join(", "),
+            rows.collect::<Vec<_>>().join(", ")
+        );
+        tx.execute_raw(sql(tx, &text, chunk.iter().flat_map(life_values))).await?;
+    }
+    Ok(())
+}
+
+fn life_values(project: &Project) -> [Value; 13] {
+    let suspension = project.suspension.as_ref();
+    let operator = suspension.and_then(|suspension| suspension.by_operator.as_ref());
+    let deletion = project.deletion;
+    [
+        project.account.into(),
+        project.id.into(),
+        project.state.as_str().into(),
+        project.version.into(),
+        At::from(project.updated).into(),
+        suspension.map(|suspension| At::from(suspension.since)).into(),
+        operator.map(|operator| At::from(operator.at)).into(),
+        operator.map(|operator| operator.reason.clone()).into(),
+        suspension.and_then(|suspension| suspension.for_debt).map(At::from).into(),
+        deletion.map(|deletion| deletion.cause.as_str().to_owned()).into(),
+        deletion.map(|deletion| At::from(deletion.stopped)).into(),
+        deletion.map(|deletion| At::from(deletion.grace_ends)).into(),
+        deletion.and_then(|deletion| deletion.finished).map(At::from).into(),
+    ]
+}
+
+/// Deleting projects whose grace has ended at `at`, in the order of their end; at most `limit`.
+pub(crate) async fn due_for_final(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    limit: u32,
+) -> Result<Vec<Project>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::State.eq(ProjectState::Deleting.as_str()))
+        .filter(Column::GraceEndsAt.lte(At::from(at)))
+        .order_by_asc(Column::GraceEndsAt)
+        .order_by_asc(Column::AccountId)
+        .order_by_asc(Column::Id)
+        .limit(u64::from(limit));
+    read(query.all(connection).await?)
+}
+
+/// When the next grace ends.
+pub(crate) async fn next_final(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
+    let text = "SELECT grace_ends_at FROM project WHERE state = 'DELETING' ORDER BY grace_ends_at LIMIT 1";
+    let row = connection.query_one_raw(sql(connection, text, [])).await?;
+    row.map(|row| row.try_get_by_index::<At>(0).map(Into::into)).transpose()
 }
 
 fn read(rows: Vec<Model>) -> Result<Vec<Project>, DbErr> {

@@ -3,14 +3,17 @@
 use florin_credit::ProjectId;
 use florin_platform::{
     column::{At, CorruptRow, Rate},
-    db::{Tx, sql},
+    db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
-use florin_settlement::Quantity;
+use florin_settlement::{Instant, Quantity};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use super::plan::code_of;
-use crate::domain::resource::{Labels, Resource, ResourceId, ResourceState};
+use crate::domain::{
+    project::Project,
+    resource::{Labels, Resource, ResourceId, ResourceState},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "resource")]
@@ -143,4 +146,38 @@ pub(crate) async fn list(
     }
     let rows = query.all(connection).await?;
     Ok(rows.into_iter().map(Resource::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Removes everything `projects` still hold at `at`, and ends its intervals there; what was removed.
+pub(crate) async fn remove_all_of(
+    tx: &Tx,
+    projects: &[Project],
+    at: Instant,
+) -> Result<Vec<(AccountId, ProjectId, ResourceId)>, DbErr> {
+    let mut removed = Vec::new();
+    for chunk in projects.chunks((BINDS_MAX - 1) / 2) {
+        let keys = (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect::<Vec<_>>();
+        let keys = keys.join(", ");
+        let values = || {
+            let keys = chunk.iter().flat_map(|project| [project.account.into(), project.id.into()]);
+            [Value::from(At::from(at))].into_iter().chain(keys)
+        };
+        // Never before it began, whatever the clock says.
+        let text = format!(
+            "UPDATE resource_interval SET ended_at = CASE WHEN started_at > $1 THEN started_at ELSE $1 END \
+             WHERE ended_at IS NULL AND (account_id, project_id) IN (VALUES {keys})"
+        );
+        tx.execute_raw(sql(tx, &text, values())).await?;
+        let text = format!(
+            "UPDATE resource SET version = version + 1, \
+             removed_at = CASE WHEN created_at > $1 THEN created_at ELSE $1 END \
+             WHERE removed_at IS NULL AND (account_id, project_id) IN (VALUES {keys}) \
+             RETURNING account_id, project_id, id"
+        );
+        for row in tx.query_all_raw(sql(tx, &text, values())).await? {
+            removed.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+        }
+    }
+    removed.sort_unstable();
+    Ok(removed)
 }

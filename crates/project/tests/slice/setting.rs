@@ -11,8 +11,9 @@ use florin_api::{
         Account, Address, CreateAccountRequest, LegalForm, account_service_server::AccountService,
     },
     project::v1::{
-        CreateProjectRequest, InitialCredit, Project, create_project_request::Funding,
-        project_service_server::ProjectService,
+        AddResourceRequest, CreateProjectRequest, InitialCredit, Project, Resource,
+        create_project_request::Funding, project_service_server::ProjectService,
+        resource_service_server::ResourceService,
     },
 };
 use florin_credit::PaymentLinks;
@@ -186,6 +187,19 @@ impl House {
             })
             .await
             .expect("activated");
+    }
+
+    /// Adds a resource of `plan`.
+    pub(crate) async fn add(
+        &self,
+        account: AccountId,
+        project: &Project,
+        plan: &str,
+    ) -> Result<Resource, Status> {
+        let resource = Some(Resource { plan: plan.to_owned(), ..Resource::default() });
+        let request =
+            AddResourceRequest { parent: project.name.clone(), resource, ..AddResourceRequest::default() };
+        Ok(self.resources().add_resource(by(account, request)).await?.into_inner())
     }
 
     pub(crate) async fn create(

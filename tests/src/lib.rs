@@ -5,6 +5,7 @@
 //! | [`crate_graph`] | `cargo metadata` | arrows between crates that point the wrong way |
 //! | [`acts`] | what customers do, over the wire | — |
 //! | [`florin`] | a server of its own, over the wire | what the server answers |
+//! | [`model`] | random histories | the server against a model in memory |
 //! | [`tidy`] | the sources | layers that name what they must not, files that are too long |
 //! | [`schema`], [`schema_rules`] | a migrated database | keys and columns against the data rules |
 //!
@@ -13,6 +14,7 @@
 pub mod acts;
 pub mod crate_graph;
 pub mod florin;
+pub mod model;
 pub mod schema;
 pub mod schema_rules;
 pub mod source;

@@ -17,6 +17,7 @@ mod m0003_payment;
 mod m0004_credit;
 mod m0005_project;
 mod m0006_invoicing;
+mod m0007_payment_life;
 mod m0008_credit_life;
 mod m0010_project_life;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_credit::Step),
             Box::new(m0005_project::Step),
             Box::new(m0006_invoicing::Step),
+            Box::new(m0007_payment_life::Step),
             Box::new(m0008_credit_life::Step),
             Box::new(m0010_project_life::Step),
         ]

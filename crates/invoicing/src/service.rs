@@ -1,6 +1,7 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
 pub(crate) mod collect;
+pub(crate) mod dispute;
 pub(crate) mod estimate;
 pub(crate) mod issue;
 pub(crate) mod monthly;

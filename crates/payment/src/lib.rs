@@ -17,12 +17,14 @@ mod service;
 mod store;
 
 pub mod jobs;
+pub mod needs;
 pub mod outcomes;
 pub mod provider;
 pub mod seed;
 
 pub use convert::payment::payment as render;
 pub use domain::{
+    dispute::{Dispute, DisputeId, DisputeStanding},
     method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
     payment::{Finality, Initiator, Means, NewPayment, Payment, PaymentId, PaymentState},
     refund::RefundId,
@@ -30,6 +32,7 @@ pub use domain::{
 };
 pub use error::Error;
 pub use grpc::{methods::PaymentMethodRpc, outcomes::PaymentOutcomeRpc, payments::PaymentRpc};
+pub use needs::MethodNeeds;
 pub use outcomes::{BoxError, Outcomes, Settled};
 pub use provider::Provider;
 pub use service::{

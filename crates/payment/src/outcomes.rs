@@ -7,7 +7,7 @@
 use florin_platform::{call::Call, db::Tx, id::AccountId};
 use florin_settlement::Instant;
 
-use crate::domain::{method::PaymentMethodId, payment::Payment};
+use crate::domain::{dispute::Dispute, method::PaymentMethodId, payment::Payment};
 
 /// What an implementation of [`Outcomes`] may report.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +35,28 @@ pub trait Outcomes: Send + Sync {
 
     /// `payment` will not come, and no other payment for the same reference is on its way or was accepted.
     async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError>;
+
+    /// The money of `payment`, which was accepted, is taken back by the payer's bank: a chargeback, or a debit
+    /// that bounced (R6.11). `dispute` says how much of it. Other disputes of the same payment may be told of.
+    async fn disputed(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError>;
+
+    /// What `dispute` had taken back is here again. Told of each dispute at most once, and only after
+    /// [`Outcomes::disputed`] told of it.
+    async fn dispute_won(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError>;
 
     /// A method of `account` can pay from now on.
     async fn method_valid(

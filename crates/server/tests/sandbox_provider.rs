@@ -1,23 +1,31 @@
 //! The sandbox's provider keeps the contract of every provider, and does what its tokens say (R3.7).
 
-use std::time::Duration;
+use std::{sync::Mutex, time::Duration};
 
 use florin_payment::{
-    CustomerDecisions, Decided, Decision, Finality, Initiator, MethodKind, PaymentId, PaymentMethodId,
-    Provider,
+    CustomerDecisions, Decided, Decision, DisputeStanding, Finality, Initiator, MethodKind, PaymentId,
+    PaymentMethodId, Provider,
     provider::{
-        Charge, ChargeKey, ChargeOutcome, MethodKey, Register, Registration, Source,
-        contract::{self, Script},
+        Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, Forget, GiveBack, MethodKey, Notice,
+        NoticeRefused, NoticeSubject, ProviderUnknown, RawNotice, RefundReport, Register, Registration,
+        Source,
+        contract::{self, Actor, Loss, Moved, Stage},
     },
 };
-use florin_platform::{Platform, clock::Clock, db::Db, id::AccountId, secret::ServerKey};
+use florin_platform::{
+    Platform,
+    clock::Clock,
+    db::{Db, sql},
+    id::AccountId,
+    secret::ServerKey,
+};
 use florin_server::provider::sandbox::{
     SandboxProvider,
     test_means::{Registering, TEST_MEANS},
 };
 use florin_settlement::{Currency, Instant, Money};
 use florin_testbed::on_both_backends;
-use sea_orm::DbErr;
+use sea_orm::{ConnectionTrait, DbErr};
 
 struct Bank {
     platform: Platform,
@@ -49,32 +57,53 @@ impl Bank {
     }
 
     async fn register(&self, token: &str) -> (MethodKey, Registration) {
-        let means = TEST_MEANS.into_iter().find(|means| means.token == token).expect("a documented token");
         let method = PaymentMethodId::generate(now(&self.platform).await);
         let key = MethodKey { account: self.account, method };
-        let register = Register { key, kind: means.kind, token: token.into() };
-        (key, self.provider.register(&register).await.expect("an answer"))
+        (key, self.provider.register(&self.register_of(key, token).await).await.expect("an answer"))
+    }
+
+    async fn register_of(&self, key: MethodKey, token: &str) -> Register {
+        let means = TEST_MEANS.into_iter().find(|means| means.token == token).expect("a documented token");
+        Register { key, kind: means.kind, token: token.into(), begun: now(&self.platform).await }
+    }
+
+    /// How the registration of `token` under `key` stands.
+    async fn registration(&self, key: MethodKey, token: &str) -> Registration {
+        let known = self.provider.registration(&self.register_of(key, token).await, None).await;
+        known.expect("an answer").expect("it arrived")
     }
 
     /// Registers `token`, approving whatever has to be approved, and charges it.
-    async fn charge(&self, token: &str) -> (ChargeKey, ChargeOutcome) {
+    async fn charge(&self, token: &str) -> (Charge, ChargeOutcome) {
         let (key, _) = self.register(token).await;
         self.provider.decide_method(key, &Decision::Approved).await.expect("an answer");
-        let known = self.provider.registration(key).await.expect("an answer").expect("it arrived");
+        let known = self.registration(key, token).await;
         let Registration::Valid { reference, .. } = known else { panic!("{known:?}") };
-        self.charge_on(Source::Registered { reference }, Initiator::Merchant).await
+        let kind = self.register_of(key, token).await.kind;
+        self.charge_on(Source::Registered { kind, reference }, Initiator::Merchant).await
     }
 
-    async fn charge_on(&self, source: Source, initiator: Initiator) -> (ChargeKey, ChargeOutcome) {
-        let key =
-            ChargeKey { account: self.account, payment: PaymentId::generate(now(&self.platform).await) };
-        let description = "a test".to_owned();
-        let charge = Charge { key, amount: Self::amount(), source, initiator, description };
-        (key, self.provider.charge(&charge).await.expect("an answer"))
+    async fn charge_on(&self, source: Source, initiator: Initiator) -> (Charge, ChargeOutcome) {
+        let charge = self.charge_of(source, initiator).await;
+        let report = self.provider.charge(&charge).await.expect("an answer");
+        (charge, report.outcome)
     }
 
-    async fn fetch(&self, key: ChargeKey) -> ChargeOutcome {
-        self.provider.fetch(key).await.expect("an answer").expect("it arrived")
+    async fn charge_of(&self, source: Source, initiator: Initiator) -> Charge {
+        let begun = now(&self.platform).await;
+        Charge {
+            key: ChargeKey { account: self.account, payment: PaymentId::generate(begun) },
+            amount: Self::amount(),
+            source,
+            initiator,
+            description: "a test".to_owned(),
+            statement: "FLORIN".to_owned(),
+            begun,
+        }
+    }
+
+    async fn fetch(&self, charge: &Charge) -> ChargeOutcome {
+        self.provider.fetch(charge, None).await.expect("an answer").expect("it arrived").outcome
     }
 }
 
@@ -86,22 +115,182 @@ fn declined_soft(code: &str) -> ChargeOutcome {
     ChargeOutcome::DeclinedSoft { code: code.into() }
 }
 
+/// The sandbox as a stage of the contract: the network in between loses what it is told to.
+struct Theatre {
+    bank: Bank,
+    network: Mutex<Option<Loss>>,
+    pushed: Mutex<Vec<(NoticeSubject, String)>>,
+}
+
+impl Theatre {
+    fn push(&self, about: NoticeSubject) {
+        let mut pushed = self.pushed.lock().expect("nobody panicked");
+        let event = format!("event-{}", pushed.len());
+        pushed.push((about, event));
+    }
+
+    /// What the network does to the next exchange.
+    fn loss(&self) -> Option<Loss> {
+        self.network.lock().expect("nobody panicked").take()
+    }
+}
+
+fn lost() -> ProviderUnknown {
+    ProviderUnknown::new("timeout")
+}
+
+/// `change` over the network, which may lose the question or the answer.
+macro_rules! over_network {
+    ($self:ident, $change:expr) => {
+        match $self.loss() {
+            None => $change.await,
+            Some(Loss::Question) => Err(lost()),
+            Some(Loss::Answer) => $change.await.and_then(|_| Err(lost())),
+        }
+    };
+}
+
+#[async_trait::async_trait]
+impl Provider for Theatre {
+    fn capabilities(&self) -> Capabilities {
+        self.bank.provider.capabilities()
+    }
+
+    async fn recognise(&self, token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
+        self.bank.provider.recognise(token).await
+    }
+
+    async fn register(&self, method: &Register) -> Result<Registration, ProviderUnknown> {
+        over_network!(self, self.bank.provider.register(method))
+    }
+
+    async fn registration(
+        &self,
+        method: &Register,
+        reference: Option<&str>,
+    ) -> Result<Option<Registration>, ProviderUnknown> {
+        self.bank.provider.registration(method, reference).await
+    }
+
+    async fn forget(&self, method: &Forget) -> Result<(), ProviderUnknown> {
+        over_network!(self, self.bank.provider.forget(method))
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<ChargeReport, ProviderUnknown> {
+        over_network!(self, self.bank.provider.charge(charge))
+    }
+
+    async fn fetch(
+        &self,
+        charge: &Charge,
+        reference: Option<&str>,
+    ) -> Result<Option<ChargeReport>, ProviderUnknown> {
+        self.bank.provider.fetch(charge, reference).await
+    }
+
+    async fn refund(&self, refund: &GiveBack) -> Result<RefundReport, ProviderUnknown> {
+        over_network!(self, self.bank.provider.refund(refund))
+    }
+
+    async fn fetch_refund(
+        &self,
+        refund: &GiveBack,
+        reference: Option<&str>,
+    ) -> Result<Option<RefundReport>, ProviderUnknown> {
+        self.bank.provider.fetch_refund(refund, reference).await
+    }
+
+    async fn read_notice(&self, raw: &RawNotice, now: Instant) -> Result<Vec<Notice>, NoticeRefused> {
+        self.bank.provider.read_notice(raw, now).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Stage for Theatre {
+    fn provider(&self) -> &dyn Provider {
+        self
+    }
+
+    fn account(&self) -> AccountId {
+        self.bank.account
+    }
+
+    fn amount(&self) -> Money {
+        Bank::amount()
+    }
+
+    async fn now(&self) -> Instant {
+        now(&self.bank.platform).await
+    }
+
+    async fn pass(&self, duration: Duration) {
+        self.bank.pass(duration).await;
+    }
+
+    async fn token(&self, actor: Actor) -> String {
+        let token = match actor {
+            Actor::Card => "card-frictionless",
+            Actor::CardWithAction => "card-approved",
+            Actor::CardDeclinedSoft => "card-declined-soft",
+            Actor::CardDeclinedFinal => "card-declined-final",
+            Actor::CardRejected => "card-rejected",
+            Actor::BankAccount => "iban-approved",
+            Actor::Paypal => "paypal-approved",
+            Actor::Nobody => "card-nobody-knows",
+        };
+        token.to_owned()
+    }
+
+    async fn decide_charge(&self, key: ChargeKey, decision: &Decision) {
+        self.bank.provider.decide_charge(key, decision).await.expect("an answer");
+        self.push(NoticeSubject::Charge(key));
+    }
+
+    async fn decide_method(&self, key: MethodKey, decision: &Decision) {
+        self.bank.provider.decide_method(key, decision).await.expect("an answer");
+        self.push(NoticeSubject::Method(key));
+    }
+
+    async fn dispute(&self, key: ChargeKey, amount: Money, standing: DisputeStanding) {
+        let decided = self.bank.provider.dispute_charge(key, Some(amount), standing).await;
+        assert_eq!(decided.expect("an answer"), Decided::Stands);
+        self.push(NoticeSubject::Charge(key));
+    }
+
+    async fn decide_dispute(&self, key: ChargeKey, standing: DisputeStanding) {
+        let decided = self.bank.provider.decide_dispute(key, standing).await;
+        assert_eq!(decided.expect("an answer"), Decided::Stands);
+        self.push(NoticeSubject::Charge(key));
+    }
+
+    async fn lose(&self, loss: Loss) {
+        *self.network.lock().expect("nobody panicked") = Some(loss);
+    }
+
+    async fn moved(&self, key: ChargeKey) -> Moved {
+        let reader = self.bank.platform.db.reader();
+        let text = "SELECT CAST(CASE WHEN state = 'CAPTURED' THEN amount ELSE 0 END AS bigint), refunded \
+                    FROM sandbox_provider_charge WHERE account_id = $1 AND payment_id = $2";
+        let values = [key.account.into(), key.payment.into()];
+        let row = reader.query_one_raw(sql(reader, text, values)).await.expect("a query");
+        row.map_or_else(Moved::default, |row| Moved {
+            captured: row.try_get_by_index(0).expect("an amount"),
+            refunded: row.try_get_by_index(1).expect("an amount"),
+        })
+    }
+
+    async fn pushed(&self) -> Vec<RawNotice> {
+        let at = now(&self.bank.platform).await;
+        let pushed = std::mem::take(&mut *self.pushed.lock().expect("nobody panicked"));
+        pushed.into_iter().map(|(about, event)| self.bank.provider.notice(about, &event, at)).collect()
+    }
+}
+
 on_both_backends! {
     async fn the_sandbox_keeps_the_contract(db: TestDatabase) {
         let bank = Bank::open(&db).await;
-        let script = Script {
-            card_frictionless: "card-frictionless".into(),
-            card_with_action: "card-approved".into(),
-            card_declined_soft: "card-declined-soft".into(),
-            card_declined_final: "card-declined-final".into(),
-            card_answer_lost: "card-timeout-approved".into(),
-            card_rejected: "card-rejected".into(),
-            bank_account: "iban-approved".into(),
-            unknown: "card-nobody-knows".into(),
-            amount: Bank::amount(),
-            at: now(&bank.platform).await,
-        };
-        let breaches = contract::check(&bank.provider, bank.account, &script).await;
+        let theatre = Theatre { bank, network: Mutex::new(None), pushed: Mutex::new(Vec::new()) };
+        let breaches = contract::check(&theatre).await;
         assert!(breaches.is_empty(), "{breaches:#?}");
     }
 
@@ -113,7 +302,7 @@ on_both_backends! {
                 (Registration::Valid { details, .. }, Registering::Valid) => {
                     details.three_d_secure == (means.kind == MethodKind::Card)
                 }
-                (Registration::ActionRequired { url, details }, Registering::Action) => {
+                (Registration::ActionRequired { url, details, .. }, Registering::Action) => {
                     url.starts_with("https://florin.example/sandbox/accounts/acct_") && !details.three_d_secure
                 }
                 (Registration::Failed { code }, Registering::Fails(expected))
@@ -131,12 +320,12 @@ on_both_backends! {
         let (charge, waiting) = bank.charge_on(source, Initiator::Customer).await;
         assert!(matches!(&waiting, ChargeOutcome::ActionRequired { url } if url.contains("/payments/pay_")), "{waiting:?}");
         bank.pass(Duration::from_secs(3599)).await;
-        assert_eq!(bank.fetch(charge).await, waiting);
+        assert_eq!(bank.fetch(&charge).await, waiting);
         bank.pass(Duration::from_secs(2)).await;
-        assert_eq!(bank.fetch(charge).await, declined_soft("authentication_abandoned"));
-        let known = bank.provider.registration(method).await.expect("an answer");
-        assert_eq!(known, Some(Registration::Failed { code: "authentication_abandoned".into() }));
-        let late = bank.provider.decide_charge(charge, &Decision::Approved).await.expect("an answer");
+        assert_eq!(bank.fetch(&charge).await, declined_soft("authentication_abandoned"));
+        let known = bank.registration(method, "card-approved").await;
+        assert_eq!(known, Registration::Failed { code: "authentication_abandoned".into() });
+        let late = bank.provider.decide_charge(charge.key, &Decision::Approved).await.expect("an answer");
         assert_eq!(late, Decided::NotAwaited);
     }
 
@@ -146,10 +335,10 @@ on_both_backends! {
         let (bad, _) = bank.charge("iban-declined").await;
         assert_eq!(pending, ChargeOutcome::Pending);
         bank.pass(Duration::from_secs(2 * 86_400)).await;
-        assert_eq!(bank.fetch(bad).await, ChargeOutcome::Pending);
+        assert_eq!(bank.fetch(&bad).await, ChargeOutcome::Pending);
         bank.pass(Duration::from_secs(2 * 86_400)).await;
-        assert_eq!(bank.fetch(good).await, ChargeOutcome::Succeeded);
-        assert_eq!(bank.fetch(bad).await, declined_soft("insufficient_funds"));
+        assert_eq!(bank.fetch(&good).await, ChargeOutcome::Succeeded);
+        assert_eq!(bank.fetch(&bad).await, declined_soft("insufficient_funds"));
     }
 
     async fn what_was_decided_stands(db: TestDatabase) {
@@ -158,12 +347,12 @@ on_both_backends! {
         let (charge, _) = bank.charge_on(source, Initiator::Customer).await;
         let decline = Decision::Declined { code: "declined_by_test".into(), finality: Finality::Final };
         for _ in 0..2 {
-            let approved = bank.provider.decide_charge(charge, &Decision::Approved).await.expect("an answer");
+            let approved = bank.provider.decide_charge(charge.key, &Decision::Approved).await.expect("an answer");
             assert_eq!(approved, Decided::Stands);
         }
-        let declined = bank.provider.decide_charge(charge, &decline).await.expect("an answer");
+        let declined = bank.provider.decide_charge(charge.key, &decline).await.expect("an answer");
         assert_eq!(declined, Decided::NotAwaited);
-        assert_eq!(bank.fetch(charge).await, ChargeOutcome::Succeeded);
+        assert_eq!(bank.fetch(&charge).await, ChargeOutcome::Succeeded);
     }
 
     async fn paypal_is_charged_as_its_token_says(db: TestDatabase) {
@@ -177,15 +366,10 @@ on_both_backends! {
         let bank = Bank::open(&db).await;
         let (_, registration) = bank.register("card-timeout-declined").await;
         let Registration::Valid { reference, .. } = registration else { panic!("{registration:?}") };
-        let key = ChargeKey { account: bank.account, payment: PaymentId::generate(now(&bank.platform).await) };
-        let charge = Charge {
-            key,
-            amount: Bank::amount(),
-            source: Source::Registered { reference },
-            initiator: Initiator::Merchant,
-            description: "a test".into(),
-        };
+        let source = Source::Registered { kind: MethodKind::Card, reference };
+        let charge = bank.charge_of(source, Initiator::Merchant).await;
         assert!(bank.provider.charge(&charge).await.is_err());
-        assert_eq!(bank.provider.charge(&charge).await.expect("an answer"), declined_soft("do_not_honor"));
+        let again = bank.provider.charge(&charge).await.expect("an answer");
+        assert_eq!(again.outcome, declined_soft("do_not_honor"));
     }
 }

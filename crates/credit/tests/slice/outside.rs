@@ -7,10 +7,11 @@ use std::{
 
 use florin_credit::{GateView, PortError, ProjectGate, ProjectId, SettlementHorizon, orders};
 use florin_payment::{
-    BoxError, MethodKind, Outcomes, Payment, PaymentMethodId, Provider, RefundId, Settled,
+    BoxError, Dispute, MethodKind, Outcomes, Payment, PaymentMethodId, Provider, RefundId, Settled,
     provider::{
-        Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, ProviderUnknown, RefundOutcome, Register,
-        Registration, Source,
+        Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, Forget, GiveBack, News, Notice,
+        NoticeRefused, ProviderUnknown, RawNotice, RefundOutcome, RefundReport, Register, Registration,
+        Source,
     },
 };
 use florin_platform::{
@@ -50,8 +51,13 @@ impl Bank {
 
 #[async_trait::async_trait]
 impl Provider for Bank {
-    fn kinds(&self) -> &'static [MethodKind] {
-        &[MethodKind::Card]
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kinds: &[MethodKind::Card],
+            refundable: &[MethodKind::Card],
+            news: News::Asked,
+            statement_characters_max: 22,
+        }
     }
 
     async fn recognise(&self, token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
@@ -62,11 +68,19 @@ impl Provider for Bank {
         Err(ProviderUnknown::new("not part of these tests"))
     }
 
-    async fn registration(&self, _: MethodKey) -> Result<Option<Registration>, ProviderUnknown> {
+    async fn registration(
+        &self,
+        _: &Register,
+        _: Option<&str>,
+    ) -> Result<Option<Registration>, ProviderUnknown> {
         Ok(None)
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<ChargeOutcome, ProviderUnknown> {
+    async fn forget(&self, _: &Forget) -> Result<(), ProviderUnknown> {
+        Ok(())
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<ChargeReport, ProviderUnknown> {
         let outcome = match &charge.source {
             Source::OneOffCard { token } if token == "declined" => {
                 ChargeOutcome::DeclinedSoft { code: "insufficient_funds".to_owned() }
@@ -76,17 +90,33 @@ impl Provider for Bank {
             }
             Source::OneOffCard { .. } | Source::Registered { .. } => ChargeOutcome::Succeeded,
         };
-        Ok(held(&self.charges).entry(charge.key).or_insert(outcome).clone())
+        Ok(report(held(&self.charges).entry(charge.key).or_insert(outcome).clone()))
     }
 
-    async fn fetch(&self, key: ChargeKey) -> Result<Option<ChargeOutcome>, ProviderUnknown> {
-        Ok(held(&self.charges).get(&key).cloned())
+    async fn fetch(&self, charge: &Charge, _: Option<&str>) -> Result<Option<ChargeReport>, ProviderUnknown> {
+        Ok(held(&self.charges).get(&charge.key).cloned().map(report))
     }
 
-    async fn refund(&self, refund: &GiveBack) -> Result<RefundOutcome, ProviderUnknown> {
+    async fn refund(&self, refund: &GiveBack) -> Result<RefundReport, ProviderUnknown> {
         held(&self.refunds).insert(refund.key);
-        Ok(RefundOutcome::Done)
+        Ok(RefundReport { reference: None, outcome: RefundOutcome::Done })
     }
+
+    async fn fetch_refund(
+        &self,
+        _: &GiveBack,
+        _: Option<&str>,
+    ) -> Result<Option<RefundReport>, ProviderUnknown> {
+        Ok(None)
+    }
+
+    async fn read_notice(&self, _: &RawNotice, _: Instant) -> Result<Vec<Notice>, NoticeRefused> {
+        Err(NoticeRefused::NotPushed)
+    }
+}
+
+fn report(outcome: ChargeOutcome) -> ChargeReport {
+    ChargeReport { reference: None, outcome, disputes: Vec::new() }
 }
 
 /// What the slice that owns invoices does with the outcome of an order's payment.
@@ -114,6 +144,21 @@ impl Outcomes for Till {
     async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError> {
         let (account, order) = orders::of_reference(&payment.reference).ok_or("not an order")?;
         orders::payment_failed(tx, at, call, account, order, payment).await?;
+        Ok(())
+    }
+
+    async fn disputed(&self, _: &Tx, _: Instant, _: &Call, _: &Payment, _: &Dispute) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn dispute_won(
+        &self,
+        _: &Tx,
+        _: Instant,
+        _: &Call,
+        _: &Payment,
+        _: &Dispute,
+    ) -> Result<(), BoxError> {
         Ok(())
     }
 

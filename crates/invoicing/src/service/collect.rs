@@ -2,7 +2,7 @@
 //! outcome, with the account locked. Each once: the invoice's standing decides, whatever is repeated.
 
 use florin_account::Account;
-use florin_payment::{Payment, Settled, payment_name};
+use florin_payment::{Dispute, Payment, Settled, payment_name};
 use florin_platform::{
     audit,
     call::Call,
@@ -11,7 +11,7 @@ use florin_platform::{
     notice, outbox,
     wire::{account_name, money},
 };
-use florin_settlement::{Instant, Percentage};
+use florin_settlement::{Instant, Money, Percentage};
 
 use crate::{
     domain::{
@@ -80,9 +80,54 @@ pub(crate) async fn declined(
 ) -> Result<(), Error> {
     let invoice = owned(tx, payment.account, id).await?;
     match invoice.standing.declined(payment.id) {
-        Some(overdue) => owed(tx, at, call, &invoice, overdue, payment).await,
+        Some(overdue) => {
+            let amount = invoice.content.totals.amount_incl_tax;
+            owed(tx, at, call, &invoice, overdue, payment, amount).await
+        }
         None => Ok(()),
     }
+}
+
+/// The bank took back money that paid the invoice: OVERDUE again, and a debt of so much (R3.7). Of money that
+/// did not pay it, nothing is owed.
+pub(crate) async fn bounced(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: InvoiceId,
+    payment: &Payment,
+    dispute: &Dispute,
+) -> Result<(), Error> {
+    let invoice = owned(tx, payment.account, id).await?;
+    match invoice.standing.bounced(payment.id) {
+        Some(overdue) => owed(tx, at, call, &invoice, overdue, payment, dispute.amount).await,
+        None => Ok(()),
+    }
+}
+
+/// Money that bounced is here again: what is still owed for it is paid.
+pub(crate) async fn bounce_reversed(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: InvoiceId,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let invoice = owned(tx, payment.account, id).await?;
+    let Some(paid) = invoice.standing.bounce_reversed(payment.id, at) else { return Ok(()) };
+    let (owner, name) = (payment.account, invoice.name());
+    store::standing::save(tx, at, owner, id, paid).await?;
+    audit::record(tx, at, call, owner, &name).await?;
+    let fact = InvoicePaid {
+        invoice: name.clone(),
+        amount_incl_tax: Some(money(payment.amount)),
+        payment: payment_name(owner, payment.id),
+    };
+    outbox::append(tx, at, owner, &fact).await?;
+    if store::debt::close(tx, at, owner, id).await? {
+        outbox::append(tx, at, owner, &DebtClosed { invoice: name }).await?;
+    }
+    Ok(())
 }
 
 async fn owed(
@@ -92,9 +137,9 @@ async fn owed(
     invoice: &Invoice,
     overdue: Standing,
     payment: &Payment,
+    amount: Money,
 ) -> Result<(), Error> {
     let (owner, name) = (payment.account, invoice.name());
-    let amount = invoice.content.totals.amount_incl_tax;
     store::standing::save(tx, at, owner, invoice.id, overdue).await?;
     let debt = Debt { id: DebtId::generate(at), invoice: invoice.id, amount, opened: at };
     store::debt::open(tx, &[(owner, debt)]).await?;

@@ -1,17 +1,17 @@
 //! What the outcome of a payment means: the one place that knows what was paid for.
 //!
-//! | reference | money came | money will not come |
-//! |---|---|---|
-//! | a credit order | the order is paid, its lot issued, its project ACTIVE, a purchase invoice | the order awaits payment again |
-//! | an invoice | PAID, the debt closed, loyalty earned | OVERDUE, a debt |
+//! | reference | money came | money will not come | money was taken back | and is here again |
+//! |---|---|---|---|---|
+//! | a credit order | the order is paid, its lot issued, its project ACTIVE, a purchase invoice | the order awaits payment again | [`dispute::opened`](super::dispute) | [`dispute::won`](super::dispute) |
+//! | an invoice | PAID, the debt closed, loyalty earned | OVERDUE, a debt | OVERDUE, a debt | PAID, the debt closed |
 //!
 //! Called by `payment` inside the transaction that records the outcome, with the account locked.
 
-use florin_payment::{BoxError, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Settled};
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_settlement::Instant;
 
-use super::{collect, purchase::issue_purchase};
+use super::{collect, dispute, purchase::issue_purchase};
 use crate::{
     domain::invoice::{INVOICES, InvoiceId, invoice_name},
     error::Error,
@@ -60,6 +60,36 @@ impl Outcomes for MoneyOutcomes {
                 florin_credit::orders::payment_failed(tx, at, call, payment.account, order, payment).await?;
             }
             Paid::Invoice(invoice) => collect::declined(tx, at, call, invoice, payment).await?,
+        }
+        Ok(())
+    }
+
+    async fn disputed(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        disputed: &Dispute,
+    ) -> Result<(), BoxError> {
+        match paid_for(payment)? {
+            Paid::Order(order) => dispute::opened(tx, at, call, order, payment, disputed).await?,
+            Paid::Invoice(invoice) => collect::bounced(tx, at, call, invoice, payment, disputed).await?,
+        }
+        Ok(())
+    }
+
+    async fn dispute_won(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        disputed: &Dispute,
+    ) -> Result<(), BoxError> {
+        match paid_for(payment)? {
+            Paid::Order(order) => dispute::won(tx, at, call, order, payment, disputed).await?,
+            Paid::Invoice(invoice) => collect::bounce_reversed(tx, at, call, invoice, payment).await?,
         }
         Ok(())
     }

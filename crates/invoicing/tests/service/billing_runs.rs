@@ -12,7 +12,7 @@ use florin_api::{
 };
 use florin_credit::GrantKind;
 use florin_invoicing::{BillingRunRpc, MoneyOutcomes, jobs::BillingRunJob};
-use florin_payment::{BoxError, Outcomes, Payment, PaymentId, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentId, PaymentMethodId, Settled};
 use florin_platform::{call::Call, db::Tx, id::AccountId, job::Job};
 use florin_settlement::Instant;
 use florin_testbed::{TestDatabase, on_both_backends};
@@ -294,6 +294,28 @@ impl Outcomes for Stumbling {
 
     async fn failed(&self, tx: &Tx, at: Instant, call: &Call, payment: &Payment) -> Result<(), BoxError> {
         MoneyOutcomes.failed(tx, at, call, payment).await
+    }
+
+    async fn disputed(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError> {
+        MoneyOutcomes.disputed(tx, at, call, payment, dispute).await
+    }
+
+    async fn dispute_won(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError> {
+        MoneyOutcomes.dispute_won(tx, at, call, payment, dispute).await
     }
 
     async fn method_valid(

@@ -25,8 +25,9 @@ use florin_invoicing::{BillingRuns, Debts, InvoiceRpc, MoneyOutcomes, jobs::Bill
 use florin_payment::{
     MethodDetails, MethodKind, Methods, Outcomes, PaymentMethodRpc, Payments,
     provider::{
-        Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, Provider, ProviderUnknown, RefundOutcome,
-        Register, Registration,
+        Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, Forget, GiveBack, MethodKey, News,
+        Notice, NoticeRefused, Provider, ProviderUnknown, RawNotice, RefundOutcome, RefundReport, Register,
+        Registration,
     },
 };
 use florin_platform::{
@@ -134,12 +135,13 @@ impl Till {
         self.charged.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn outcome(&self) -> ChargeOutcome {
-        match *self.mood.lock().unwrap_or_else(PoisonError::into_inner) {
+    fn report(&self) -> ChargeReport {
+        let outcome = match *self.mood.lock().unwrap_or_else(PoisonError::into_inner) {
             Mood::Approves => ChargeOutcome::Succeeded,
             Mood::Declines => ChargeOutcome::DeclinedFinal { code: "no_funds".to_owned() },
             Mood::Ponders => ChargeOutcome::Pending,
-        }
+        };
+        ChargeReport { reference: None, outcome, disputes: Vec::new() }
     }
 
     fn valid(token: &str) -> Registration {
@@ -150,8 +152,13 @@ impl Till {
 
 #[async_trait::async_trait]
 impl Provider for Till {
-    fn kinds(&self) -> &'static [MethodKind] {
-        &[MethodKind::Card]
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            kinds: &[MethodKind::Card],
+            refundable: &[MethodKind::Card],
+            news: News::Asked,
+            statement_characters_max: 22,
+        }
     }
 
     async fn recognise(&self, _token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
@@ -164,23 +171,43 @@ impl Provider for Till {
         Ok(Self::valid(&method.token))
     }
 
-    async fn registration(&self, key: MethodKey) -> Result<Option<Registration>, ProviderUnknown> {
+    async fn registration(
+        &self,
+        method: &Register,
+        _: Option<&str>,
+    ) -> Result<Option<Registration>, ProviderUnknown> {
         let registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(registered.get(&key).map(|token| Self::valid(token)))
+        Ok(registered.get(&method.key).map(|token| Self::valid(token)))
     }
 
-    async fn charge(&self, charge: &Charge) -> Result<ChargeOutcome, ProviderUnknown> {
+    async fn forget(&self, _: &Forget) -> Result<(), ProviderUnknown> {
+        Ok(())
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<ChargeReport, ProviderUnknown> {
         self.charged.lock().unwrap_or_else(PoisonError::into_inner).insert(charge.key);
-        Ok(self.outcome())
+        Ok(self.report())
     }
 
-    async fn fetch(&self, key: ChargeKey) -> Result<Option<ChargeOutcome>, ProviderUnknown> {
-        let known = self.charged.lock().unwrap_or_else(PoisonError::into_inner).contains(&key);
-        Ok(known.then(|| self.outcome()))
+    async fn fetch(&self, charge: &Charge, _: Option<&str>) -> Result<Option<ChargeReport>, ProviderUnknown> {
+        let known = self.charged.lock().unwrap_or_else(PoisonError::into_inner).contains(&charge.key);
+        Ok(known.then(|| self.report()))
     }
 
-    async fn refund(&self, _refund: &GiveBack) -> Result<RefundOutcome, ProviderUnknown> {
-        Ok(RefundOutcome::Done)
+    async fn refund(&self, _refund: &GiveBack) -> Result<RefundReport, ProviderUnknown> {
+        Ok(RefundReport { reference: None, outcome: RefundOutcome::Done })
+    }
+
+    async fn fetch_refund(
+        &self,
+        _: &GiveBack,
+        _: Option<&str>,
+    ) -> Result<Option<RefundReport>, ProviderUnknown> {
+        Ok(None)
+    }
+
+    async fn read_notice(&self, _: &RawNotice, _: Instant) -> Result<Vec<Notice>, NoticeRefused> {
+        Err(NoticeRefused::NotPushed)
     }
 }
 

@@ -196,6 +196,8 @@ pub enum Registration {
     },
     /// The customer has to do something first: 3-D Secure, a mandate, PayPal's approval.
     ActionRequired {
+        /// What the provider calls the registration so far.
+        reference: Option<String>,
         /// Where.
         url: String,
         /// What may be shown of it.
@@ -211,6 +213,12 @@ pub enum Registration {
         /// The provider's word for it.
         code: String,
     },
+    /// It could be charged once and no longer can: the mandate was withdrawn, the agreement ended, or the
+    /// provider was told to forget it.
+    Revoked {
+        /// The provider's word for it.
+        code: String,
+    },
 }
 
 /// What news about a method mean.
@@ -222,6 +230,10 @@ pub(crate) enum MethodNews {
     BecameValid(PaymentMethod),
     /// It never will.
     Refused(PaymentMethod),
+    /// It can still pay, and is shown otherwise: the card was renewed, say.
+    Renewed(PaymentMethod),
+    /// It can no longer pay, as of now.
+    Revoked(PaymentMethod),
     /// It was finished before; there is nothing to write.
     Settled(PaymentMethod),
 }
@@ -273,32 +285,59 @@ impl PaymentMethod {
     }
 
     /// Takes in what the provider says at `at`. What is finished stays as it is, so that news may come
-    /// twice and late.
+    /// twice and late; a VALID method may be renewed or revoked.
     #[must_use]
     pub(crate) fn learn(self, registration: Registration, at: Instant) -> MethodNews {
-        let Some(watch) = self.state.watch() else { return MethodNews::Settled(self) };
+        match self.state {
+            MethodState::Creating(_) => self.answered(registration, Watch::begin(Awaited::Customer, at), at),
+            MethodState::Validating { watch, .. } => {
+                self.answered(registration, watch.looked(Awaited::Customer, at), at)
+            }
+            MethodState::Valid => self.heard_of_again(registration, at),
+            MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Expired
+            | MethodState::Replaced
+            | MethodState::Canceled => MethodNews::Settled(self),
+        }
+    }
+
+    /// The first answers to a registration; `waits` is the watch while the customer has to act.
+    fn answered(self, registration: Registration, waits: Watch, at: Instant) -> MethodNews {
         match registration {
             Registration::Valid { reference, details } => MethodNews::BecameValid(Self {
                 provider_reference: Some(reference),
                 details,
                 ..self.moved(MethodState::Valid, at)
             }),
-            Registration::ActionRequired { url, details } => {
-                let asked_before = matches!(self.state, MethodState::Validating { .. });
-                let watch = if asked_before {
-                    watch.looked(Awaited::Customer, at)
-                } else {
-                    Watch::begin(Awaited::Customer, at)
-                };
-                let state = MethodState::Validating { action_url: url, watch };
-                MethodNews::Waiting(Self { details, ..self.moved(state, at) })
+            Registration::ActionRequired { reference, url, details } => {
+                let provider_reference = reference.or_else(|| self.provider_reference.clone());
+                let state = MethodState::Validating { action_url: url, watch: waits };
+                MethodNews::Waiting(Self { provider_reference, details, ..self.moved(state, at) })
             }
-            Registration::Failed { code } => {
+            Registration::Failed { code } | Registration::Revoked { code } => {
                 MethodNews::Refused(self.moved(MethodState::Failed { code }, at))
             }
             Registration::Rejected { code } => {
                 MethodNews::Refused(self.moved(MethodState::Rejected { code }, at))
             }
+        }
+    }
+
+    /// What the provider says of a method that was VALID before.
+    fn heard_of_again(self, registration: Registration, at: Instant) -> MethodNews {
+        match registration {
+            Registration::Valid { reference, details } => {
+                if self.details == details && self.provider_reference.as_ref() == Some(&reference) {
+                    return MethodNews::Settled(self);
+                }
+                MethodNews::Renewed(Self { provider_reference: Some(reference), details, ..self.touched(at) })
+            }
+            Registration::Revoked { .. } => MethodNews::Revoked(self.moved(MethodState::Canceled, at)),
+            // An answer from before it became VALID, overtaken by a later one.
+            Registration::ActionRequired { .. }
+            | Registration::Failed { .. }
+            | Registration::Rejected { .. } => MethodNews::Settled(self),
         }
     }
 

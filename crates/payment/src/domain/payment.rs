@@ -14,6 +14,7 @@ use florin_platform::id::{AccountId, Id, Kind};
 use florin_settlement::{Instant, Money};
 
 use super::{
+    dispute::DisputeReport,
     method::PaymentMethodId,
     watch::{Awaited, Watch},
 };
@@ -159,7 +160,19 @@ impl PaymentState {
     }
 }
 
-/// What the provider says about a charge. All but `Pending` and `ActionRequired` are final.
+/// What the provider says about a charge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeReport {
+    /// What the provider calls it; none if it made nothing of it.
+    pub reference: Option<String>,
+    /// How the charge went.
+    pub outcome: ChargeOutcome,
+    /// Every dispute of it there ever was, oldest first. A bank debit that bounces after it succeeded is one.
+    pub disputes: Vec<DisputeReport>,
+}
+
+/// How a charge went. All but `Pending` and `ActionRequired` are final: what is taken back after it succeeded
+/// is a dispute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChargeOutcome {
     /// The money has been captured.

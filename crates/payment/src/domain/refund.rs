@@ -72,8 +72,19 @@ impl RefundState {
 
 /// What the provider says about a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundReport {
+    /// What the provider calls it; none if it made nothing of it.
+    pub reference: Option<String>,
+    /// What becomes of it.
+    pub outcome: RefundOutcome,
+}
+
+/// What becomes of a refund. All but `Pending` are final.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefundOutcome {
-    /// The money is on its way and cannot be stopped.
+    /// Accepted; the money takes its time, and may yet not arrive.
+    Pending,
+    /// The money is back, or on its way and cannot be stopped.
     Done,
     /// It cannot go back this way.
     Refused {
@@ -126,6 +137,7 @@ impl Refund {
             RefundState::Done | RefundState::Refused { .. } => self,
             RefundState::Requested(_) => {
                 let state = match outcome {
+                    RefundOutcome::Pending => return self.unanswered(at),
                     RefundOutcome::Done => RefundState::Done,
                     RefundOutcome::Refused { code } => RefundState::Refused { code },
                 };

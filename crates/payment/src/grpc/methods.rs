@@ -56,7 +56,7 @@ impl PaymentMethodService for PaymentMethodRpc {
         visible(&call, account, parent)?;
         let reader = self.methods.platform.db.reader();
         let account = query::owned_account(reader, account).await?;
-        let offers = query::offers(reader, &account, self.methods.provider.kinds()).await?;
+        let offers = query::offers(reader, &account, self.methods.provider.capabilities().kinds).await?;
         let offered_kinds = offers.iter().map(convert::method::offer).collect();
         Ok(Response::new(ListOfferedKindsResponse { offered_kinds }))
     }

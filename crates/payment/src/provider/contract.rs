@@ -1,19 +1,30 @@
 //! What every provider must do, checked against one.
 //!
-//! An adapter's test makes a provider, an account, and a [`Script`]: tokens with which the provider can be
-//! brought to each outcome. [`check`] answers everything it does otherwise than the port promises.
+//! An adapter's test builds a [`Stage`]: the provider under test, and the world behind it as far as it can be
+//! played there. [`check`] plays every act on it and answers everything the provider does otherwise than the
+//! port promises. A stage plays; only [`check`] judges.
+
+mod charges;
+mod disputes;
+mod lost;
+mod methods;
+mod notices;
+mod refunds;
+
+use std::time::Duration;
 
 use florin_platform::id::AccountId;
 use florin_settlement::{Instant, Money};
 
 use super::{
-    Charge, ChargeKey, ChargeOutcome, GiveBack, MethodKey, Provider, RefundOutcome, Register, Registration,
-    Source,
+    Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, DisputeStanding, GiveBack, MethodKey,
+    Notice, NoticeRefused, NoticeSubject, Provider, ProviderUnknown, RawNotice, RefundOutcome, Register,
+    Registration, Source,
 };
 use crate::{
-    MethodKind, PaymentMethodId,
+    Decision, MethodKind, PaymentMethodId,
     domain::{
-        payment::{Initiator, PaymentId},
+        payment::{Finality, Initiator, PaymentId},
         refund::RefundId,
     },
 };
@@ -21,29 +32,88 @@ use crate::{
 /// How many ask the same thing at once.
 const AT_ONCE: usize = 8;
 
-/// Tokens that bring the provider to each outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
     /// A card that becomes VALID at once, having passed 3-D Secure, and can be charged.
-    pub card_frictionless: String,
-    /// A card that asks for 3-D Secure when it is registered or given for once.
-    pub card_with_action: String,
+    Card,
+    /// A card that asks for 3-D Secure when it is registered or given for once, and can be charged after it.
+    CardWithAction,
     /// A card that becomes VALID at once and whose charges are declined, for now.
-    pub card_declined_soft: String,
+    CardDeclinedSoft,
     /// A card that becomes VALID at once and whose charges are declined for good.
-    pub card_declined_final: String,
-    /// A card that becomes VALID at once, and whose charges are captured while the answer is lost.
-    pub card_answer_lost: String,
+    CardDeclinedFinal,
     /// A card the provider refuses to register.
-    pub card_rejected: String,
-    /// A bank account: its registration waits for the mandate.
-    pub bank_account: String,
+    CardRejected,
+    /// A bank account: its registration waits for the mandate, its charges are PENDING until the bank decides.
+    BankAccount,
+    /// A PayPal account: its registration waits for the approval, and it can be charged after it.
+    Paypal,
     /// What the provider does not know.
-    pub unknown: String,
-    /// An amount it can take.
-    pub amount: Money,
-    /// When the keys are made.
-    pub at: Instant,
+    Nobody,
+}
+
+/// What the network does to one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The question does not arrive.
+    Question,
+    /// The question arrives and is acted upon; the answer does not come back.
+    Answer,
+}
+
+/// What a provider's own books say moved for one charge, in minor units of its currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// What was taken.
+    pub captured: i64,
+    /// What was given back, disputes apart.
+    pub refunded: i64,
+}
+
+/// The world behind a provider, as far as a test can play it.
+#[async_trait::async_trait]
+pub trait Stage: Send + Sync {
+    /// The provider under test.
+    fn provider(&self) -> &dyn Provider;
+
+    /// Whose methods and charges these are.
+    fn account(&self) -> AccountId;
+
+    /// An amount the provider can take; at least 4 minor units.
+    fn amount(&self) -> Money;
+
+    /// What time it is for Florin.
+    async fn now(&self) -> Instant;
+
+    /// Lets time pass.
+    async fn pass(&self, duration: Duration);
+
+    /// A token of `actor`, as the provider's form would give it. A form gives a new one each time; a test
+    /// provider may always give the same.
+    async fn token(&self, actor: Actor) -> String;
+
+    /// The customer, or the bank, decides a charge that waits for them.
+    async fn decide_charge(&self, key: ChargeKey, decision: &Decision);
+
+    /// The customer decides a registration that waits for them.
+    async fn decide_method(&self, key: MethodKey, decision: &Decision);
+
+    /// The payer's bank takes back so much of a captured charge: a chargeback if `standing` is OPEN, a debit
+    /// that bounces if it is LOST.
+    async fn dispute(&self, key: ChargeKey, amount: Money, standing: DisputeStanding);
+
+    /// The dispute of a charge is decided: WON or LOST.
+    async fn decide_dispute(&self, key: ChargeKey, standing: DisputeStanding);
+
+    /// The next exchange that changes something at the provider suffers `loss`.
+    async fn lose(&self, loss: Loss);
+
+    /// What the provider's own books say of a charge.
+    async fn moved(&self, key: ChargeKey) -> Moved;
+
+    /// The notices pushed since this was last asked, oldest first. A provider that pushes none is not asked.
+    async fn pushed(&self) -> Vec<RawNotice>;
 }
 
 /// A promise of the port that the provider breaks.
@@ -56,195 +126,110 @@ impl std::fmt::Display for Breach {
     }
 }
 
-/// Every promise `provider` breaks; empty if it keeps them all.
-pub async fn check(provider: &dyn Provider, account: AccountId, script: &Script) -> Vec<Breach> {
-    let mut trial = Trial { provider, account, script, breaches: Vec::new() };
-    trial.recognition().await;
-    trial.registration().await;
+/// Every promise the provider on `stage` breaks; empty if it keeps them all.
+pub async fn check(stage: &dyn Stage) -> Vec<Breach> {
+    let capabilities = stage.provider().capabilities();
+    let mut trial = Trial { stage, capabilities, breaches: Vec::new() };
+    trial.capabilities();
+    trial.methods().await;
     trial.charges().await;
-    trial.one_off_charges().await;
     trial.lost_answers().await;
     trial.refunds().await;
+    trial.disputes().await;
+    trial.notices().await;
     trial.breaches
 }
 
 struct Trial<'t> {
-    provider: &'t dyn Provider,
-    account: AccountId,
-    script: &'t Script,
+    stage: &'t dyn Stage,
+    capabilities: Capabilities,
     breaches: Vec<Breach>,
 }
 
-impl Trial<'_> {
+impl<'t> Trial<'t> {
+    fn provider(&self) -> &'t dyn Provider {
+        self.stage.provider()
+    }
+
     fn hold(&mut self, promise: &str, kept: bool, seen: &dyn std::fmt::Debug) {
         if !kept {
             self.breaches.push(Breach(format!("{promise}; seen: {seen:?}")));
         }
     }
 
-    fn method_key(&self) -> MethodKey {
-        MethodKey { account: self.account, method: PaymentMethodId::generate(self.script.at) }
+    fn capabilities(&mut self) {
+        let Capabilities { kinds, refundable, statement_characters_max, .. } = self.capabilities;
+        self.hold("cards are on offer", kinds.contains(&MethodKind::Card), &kinds);
+        let offered = refundable.iter().all(|kind| kinds.contains(kind));
+        self.hold("only what is on offer is given back", offered, &refundable);
+        self.hold("a statement says something", statement_characters_max >= 5, &statement_characters_max);
     }
 
-    fn charge_key(&self) -> ChargeKey {
-        ChargeKey { account: self.account, payment: PaymentId::generate(self.script.at) }
+    async fn register_as(&self, kind: MethodKind, actor: Actor) -> Register {
+        let begun = self.stage.now().await;
+        let key = MethodKey { account: self.stage.account(), method: PaymentMethodId::generate(begun) };
+        Register { key, kind, token: self.stage.token(actor).await, begun }
     }
 
-    fn register_as(&self, kind: MethodKind, token: &str) -> Register {
-        Register { key: self.method_key(), kind, token: token.to_owned() }
+    async fn charge_on(&self, source: Source, initiator: Initiator) -> Charge {
+        let begun = self.stage.now().await;
+        Charge {
+            key: ChargeKey { account: self.stage.account(), payment: PaymentId::generate(begun) },
+            amount: self.stage.amount(),
+            source,
+            initiator,
+            description: "contract".to_owned(),
+            statement: "FLORIN".chars().take(self.capabilities.statement_characters_max).collect(),
+            begun,
+        }
     }
 
-    fn charge_of(&self, source: Source, initiator: Initiator) -> Charge {
-        let description = "contract".to_owned();
-        Charge { key: self.charge_key(), amount: self.script.amount, source, initiator, description }
-    }
-
-    /// Registers `token` and gives a merchant-initiated charge on it, if it became VALID at once.
-    async fn on_registered(&mut self, token: &str) -> Option<Charge> {
-        let registered = self.provider.register(&self.register_as(MethodKind::Card, token)).await;
-        match registered {
-            Ok(Registration::Valid { reference, .. }) => {
-                Some(self.charge_of(Source::Registered { reference }, Initiator::Merchant))
+    /// Registers `actor`, approving what has to be approved, and gives the registration and a charge on it that
+    /// Florin initiates.
+    async fn registered(&mut self, kind: MethodKind, actor: Actor) -> Option<(Register, Charge)> {
+        let register = self.register_as(kind, actor).await;
+        let mut answer = self.provider().register(&register).await.map(Some);
+        if let Ok(Some(Registration::ActionRequired { reference, .. })) = &answer {
+            let reference = reference.clone();
+            self.stage.decide_method(register.key, &Decision::Approved).await;
+            answer = self.provider().registration(&register, reference.as_deref()).await;
+        }
+        match answer {
+            Ok(Some(Registration::Valid { reference, .. })) => {
+                let source = Source::Registered { kind, reference };
+                let charge = self.charge_on(source, Initiator::Merchant).await;
+                Some((register, charge))
             }
             other => {
-                self.hold(&format!("{token} becomes VALID at once"), false, &other);
+                self.hold(&format!("{actor:?} can be registered"), false, &other);
                 None
             }
         }
     }
 
-    async fn recognition(&mut self) {
-        let Script { card_frictionless, bank_account, unknown, .. } = self.script;
-        let card = self.provider.recognise(card_frictionless).await;
-        self.hold("a card is recognised as one", matches!(card, Ok(Some(MethodKind::Card))), &card);
-        let bank = self.provider.recognise(bank_account).await;
-        self.hold(
-            "a bank account is recognised as one",
-            matches!(bank, Ok(Some(MethodKind::BankAccount))),
-            &bank,
-        );
-        let nothing = self.provider.recognise(unknown).await;
-        self.hold("an unknown token is said to be unknown", matches!(nothing, Ok(None)), &nothing);
-        self.hold(
-            "cards are on offer",
-            self.provider.kinds().contains(&MethodKind::Card),
-            &self.provider.kinds(),
-        );
-    }
-
-    async fn registration(&mut self) {
-        let never = self.provider.registration(self.method_key()).await;
-        self.hold("a registration that never arrived is not known", matches!(never, Ok(None)), &never);
-
-        let card = self.register_as(MethodKind::Card, &self.script.card_frictionless);
-        let first = self.provider.register(&card).await;
-        let passed = matches!(&first, Ok(Registration::Valid { details, .. }) if details.three_d_secure);
-        self.hold("a card that becomes VALID has passed 3-D Secure", passed, &first);
-        let hidden = matches!(&first, Ok(Registration::Valid { details, .. })
-            if !details.masked.is_empty() && details.masked.chars().filter(char::is_ascii_digit).count() <= 4);
-        self.hold("at most four digits of a card are shown", hidden, &first);
-        let again = self.provider.register(&card).await;
-        self.hold(
-            "registering again under the same key is the same registration",
-            same(&first, &again),
-            &again,
-        );
-        let known = self.provider.registration(card.key).await;
-        let found = matches!((&first, &known), (Ok(first), Ok(Some(known))) if first == known);
-        self.hold("a registration can be looked up by its key", found, &known);
-
-        for (kind, token) in [
-            (MethodKind::Card, &self.script.card_with_action),
-            (MethodKind::BankAccount, &self.script.bank_account),
-        ] {
-            let waits = self.provider.register(&self.register_as(kind, token)).await;
-            let sent = matches!(&waits, Ok(Registration::ActionRequired { url, .. }) if url.contains("://"));
-            self.hold("whoever has to act is told where", sent, &waits);
-            let unproven =
-                matches!(&waits, Ok(Registration::ActionRequired { details, .. }) if !details.three_d_secure);
-            self.hold("nothing has passed 3-D Secure before the customer acted", unproven, &waits);
-        }
-        let rejected =
-            self.provider.register(&self.register_as(MethodKind::Card, &self.script.card_rejected)).await;
-        self.hold("a card can be rejected", matches!(rejected, Ok(Registration::Rejected { .. })), &rejected);
-    }
-
-    async fn charges(&mut self) {
-        let never = self.provider.fetch(self.charge_key()).await;
-        self.hold("a charge that never arrived is not known", matches!(never, Ok(None)), &never);
-        let Script { card_frictionless, card_declined_soft, card_declined_final, .. } = self.script;
-        for (token, expected) in [
-            (card_frictionless, "succeeded"),
-            (card_declined_soft, "declined soft"),
-            (card_declined_final, "declined final"),
-        ] {
-            let Some(charge) = self.on_registered(token).await else { continue };
-            let first = self.provider.charge(&charge).await;
-            self.hold(&format!("a charge on {token} is {expected}"), word(&first) == expected, &first);
-            let again = self.provider.charge(&charge).await;
-            self.hold("charging again under the same key is the same charge", same(&first, &again), &again);
-            let known = self.provider.fetch(charge.key).await;
-            let found = matches!((&first, &known), (Ok(first), Ok(Some(known))) if first == known);
-            self.hold("a charge can be looked up by its key", found, &known);
+    /// A charge that was captured, and what the provider calls it.
+    async fn captured(&mut self) -> Option<(Charge, Option<String>)> {
+        let (_, charge) = self.registered(MethodKind::Card, Actor::Card).await?;
+        match self.provider().charge(&charge).await {
+            Ok(ChargeReport { outcome: ChargeOutcome::Succeeded, reference, .. }) => {
+                Some((charge, reference))
+            }
+            other => {
+                self.hold("a charge on a good card succeeds", false, &other);
+                None
+            }
         }
     }
 
-    async fn one_off_charges(&mut self) {
-        let Script { card_with_action, bank_account, .. } = self.script;
-        let card = Source::OneOffCard { token: card_with_action.clone() };
-        let charge = self.charge_of(card, Initiator::Customer);
-        let waits = self.provider.charge(&charge).await;
-        let sent = matches!(&waits, Ok(ChargeOutcome::ActionRequired { url }) if url.contains("://"));
-        self.hold("a card given for once passes 3-D Secure first (R3.3)", sent, &waits);
-        let again = self.provider.charge(&charge).await;
-        self.hold("asking again does not make it pass", same(&waits, &again), &again);
-        let bank = Source::OneOffCard { token: bank_account.clone() };
-        let refused = self.provider.charge(&self.charge_of(bank, Initiator::Customer)).await;
-        self.hold("nothing but a card pays for once (R3.3)", word(&refused) == "declined final", &refused);
-    }
-
-    async fn lost_answers(&mut self) {
-        let Some(charge) = self.on_registered(&self.script.card_answer_lost).await else { return };
-        let lost = self.provider.charge(&charge).await;
-        self.hold("a lost answer is an error, not an outcome", lost.is_err(), &lost);
-        let known = self.provider.fetch(charge.key).await;
-        self.hold(
-            "a lost answer is found by its key",
-            matches!(known, Ok(Some(ChargeOutcome::Succeeded))),
-            &known,
-        );
-    }
-
-    async fn refunds(&mut self) {
-        let Some(charge) = self.on_registered(&self.script.card_frictionless).await else { return };
-        let unpaid = self.give_back(charge.key);
-        let refused = self.provider.refund(&unpaid).await;
-        let kept = matches!(refused, Ok(RefundOutcome::Refused { .. }));
-        self.hold("what was never captured does not go back", kept, &refused);
-        if let Err(error) = self.provider.charge(&charge).await {
-            self.hold("a charge to be given back succeeds", false, &error);
+    /// How a charge stands; a breach if the provider does not know it.
+    async fn standing(&mut self, charge: &Charge, reference: Option<&str>) -> Option<ChargeReport> {
+        match self.provider().fetch(charge, reference).await {
+            Ok(Some(report)) => Some(report),
+            other => {
+                self.hold("a charge that arrived is known", false, &other);
+                None
+            }
         }
-        let refund = self.give_back(charge.key);
-        for turn in ["captured money goes back", "giving back again under the same key is the same refund"] {
-            let done = self.provider.refund(&refund).await;
-            self.hold(turn, matches!(done, Ok(RefundOutcome::Done)), &done);
-        }
-        let Some(other) = self.on_registered(&self.script.card_frictionless).await else { return };
-        if let Err(error) = self.provider.charge(&other).await {
-            self.hold("a charge to be given back succeeds", false, &error);
-        }
-        let refund = self.give_back(other.key);
-        for done in futures::future::join_all((0..AT_ONCE).map(|_| self.provider.refund(&refund))).await {
-            let kept = matches!(done, Ok(RefundOutcome::Done));
-            self.hold("giving back many times at once under one key is one refund", kept, &done);
-        }
-        let twice = self.provider.refund(&self.give_back(charge.key)).await;
-        let kept = matches!(twice, Ok(RefundOutcome::Refused { .. }));
-        self.hold("no more goes back than was captured", kept, &twice);
-    }
-
-    fn give_back(&self, charge: ChargeKey) -> GiveBack {
-        GiveBack { key: RefundId::generate(self.script.at), charge, amount: self.script.amount }
     }
 }
 
@@ -252,13 +237,16 @@ fn same<T: PartialEq, E>(one: &Result<T, E>, other: &Result<T, E>) -> bool {
     matches!((one, other), (Ok(one), Ok(other)) if one == other)
 }
 
-fn word<E>(outcome: &Result<ChargeOutcome, E>) -> &'static str {
+fn word(outcome: &ChargeOutcome) -> &'static str {
     match outcome {
-        Ok(ChargeOutcome::Succeeded) => "succeeded",
-        Ok(ChargeOutcome::Pending) => "pending",
-        Ok(ChargeOutcome::DeclinedSoft { .. }) => "declined soft",
-        Ok(ChargeOutcome::DeclinedFinal { .. }) => "declined final",
-        Ok(ChargeOutcome::ActionRequired { .. }) => "action required",
-        Err(_) => "unknown",
+        ChargeOutcome::Succeeded => "succeeded",
+        ChargeOutcome::Pending => "pending",
+        ChargeOutcome::DeclinedSoft { .. } => "declined soft",
+        ChargeOutcome::DeclinedFinal { .. } => "declined final",
+        ChargeOutcome::ActionRequired { .. } => "action required",
     }
+}
+
+fn said(answer: &Result<ChargeReport, ProviderUnknown>) -> &'static str {
+    answer.as_ref().map_or("unknown", |report| word(&report.outcome))
 }

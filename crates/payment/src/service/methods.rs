@@ -19,7 +19,7 @@ use crate::{
     error::Error,
     events::PaymentMethodCreated,
     outcomes::Outcomes,
-    provider::{MethodKey, Provider, ProviderUnknown, Register},
+    provider::{Provider, ProviderUnknown, Register},
     store,
 };
 
@@ -66,7 +66,7 @@ impl Methods {
         if account.state != AccountState::Active {
             return Err(Error::AccountNotActive { state: account.state.as_str() });
         }
-        let offers = offers(tx, &account, self.provider.kinds()).await?;
+        let offers = offers(tx, &account, self.provider.capabilities().kinds).await?;
         let offer =
             offers.iter().find(|offer| offer.kind == new.kind).ok_or(Error::KindNotOffered(new.kind))?;
         if !offer.available {
@@ -105,14 +105,21 @@ impl Methods {
                 self.provider.register(&Register::of(&method)).await
             }
             MethodState::Creating(_) => {
-                match self.provider.registration(MethodKey { account, method: id }).await {
+                match self
+                    .provider
+                    .registration(&Register::of(&method), method.provider_reference.as_deref())
+                    .await
+                {
                     Ok(None) => self.provider.register(&Register::of(&method)).await,
                     Ok(Some(registration)) => Ok(registration),
                     Err(unknown) => Err(unknown),
                 }
             }
             MethodState::Validating { .. } => {
-                let known = self.provider.registration(MethodKey { account, method: id }).await;
+                let known = self
+                    .provider
+                    .registration(&Register::of(&method), method.provider_reference.as_deref())
+                    .await;
                 known.and_then(|known| {
                     known.ok_or_else(|| ProviderUnknown::new("the method is not known there"))
                 })

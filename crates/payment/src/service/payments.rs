@@ -20,11 +20,11 @@ use super::{
 use crate::{
     domain::{
         method::MethodKind,
-        payment::{ChargeOutcome, Means, Payment, PaymentId, PaymentState},
+        payment::{ChargeReport, Means, Payment, PaymentId, PaymentState},
     },
     error::Error,
     outcomes::Outcomes,
-    provider::{Charge, ChargeKey, Provider, ProviderUnknown},
+    provider::{Charge, Provider, ProviderUnknown},
     store,
 };
 
@@ -79,42 +79,42 @@ impl Payments {
     }
 
     /// What the provider says; the inner error is that it says nothing.
-    async fn ask(&self, payment: &Payment) -> Result<Result<ChargeOutcome, ProviderUnknown>, Error> {
-        let key = ChargeKey::of(payment);
+    async fn ask(&self, payment: &Payment) -> Result<Result<ChargeReport, ProviderUnknown>, Error> {
+        let charge = &self.charge_of(payment).await?;
         let now = self.platform.clock.now(self.platform.db.reader()).await?;
-        match &payment.state {
+        Ok(match &payment.state {
             // Nobody can have asked before, but for somebody asking right now under the same key.
             PaymentState::Processing(watch) if now < watch.next && watch.looks == 0 => {
-                self.charge(payment).await
+                self.provider.charge(charge).await
             }
-            PaymentState::Processing(_) => match self.provider.fetch(key).await {
-                Ok(None) => self.charge(payment).await,
-                Ok(Some(outcome)) => Ok(Ok(outcome)),
-                Err(unknown) => Ok(Err(unknown)),
+            PaymentState::Processing(_) => match self.provider.fetch(charge, None).await {
+                Ok(None) => self.provider.charge(charge).await,
+                Ok(Some(report)) => Ok(report),
+                Err(unknown) => Err(unknown),
             },
-            PaymentState::ActionRequired { .. } | PaymentState::Pending(_) => {
-                let known = self.provider.fetch(key).await;
-                Ok(known.and_then(|known| {
-                    known.ok_or_else(|| ProviderUnknown::new("the charge is not known there"))
-                }))
-            }
-            PaymentState::Succeeded { .. }
+            PaymentState::ActionRequired { .. }
+            | PaymentState::Pending(_)
+            | PaymentState::Succeeded { .. }
             | PaymentState::Declined { .. }
-            | PaymentState::Refunded { .. } => Ok(Err(ProviderUnknown::new("nothing is left to ask"))),
-        }
+            | PaymentState::Refunded { .. } => {
+                let known = self.provider.fetch(charge, None).await;
+                known.and_then(|known| {
+                    known.ok_or_else(|| ProviderUnknown::new("the charge is not known there"))
+                })
+            }
+        })
     }
 
-    async fn charge(&self, payment: &Payment) -> Result<Result<ChargeOutcome, ProviderUnknown>, Error> {
-        let reference = match &payment.means {
+    async fn charge_of(&self, payment: &Payment) -> Result<Charge, Error> {
+        let method = match &payment.means {
             Means::Method(method) => {
-                owned_method(self.platform.db.reader(), payment.account, *method).await?.provider_reference
+                Some(owned_method(self.platform.db.reader(), payment.account, *method).await?)
             }
             Means::OneOff { .. } => None,
         };
-        let charge = Charge::of(payment, reference).ok_or_else(|| {
-            sea_orm::DbErr::from(CorruptRow::new("payment_method", "charged without a provider reference"))
-        })?;
-        Ok(self.provider.charge(&charge).await)
+        let charge = Charge::of(payment, method.as_ref(), &self.provider.capabilities());
+        let corrupt = || CorruptRow::new("payment_method", "charged without a provider reference");
+        Ok(charge.ok_or_else(|| sea_orm::DbErr::from(corrupt()))?)
     }
 
     async fn record(
@@ -122,7 +122,7 @@ impl Payments {
         call: &Call,
         account: AccountId,
         id: PaymentId,
-        answer: &Result<ChargeOutcome, ProviderUnknown>,
+        answer: &Result<ChargeReport, ProviderUnknown>,
     ) -> Result<(), Error> {
         self.platform
             .db
@@ -131,9 +131,9 @@ impl Payments {
                 florin_account::lock(&tx, &[account]).await?;
                 let payment = owned_payment(&tx, account, id).await?;
                 match answer {
-                    Ok(outcome) => {
+                    Ok(report) => {
                         let recorder = Recorder { tx: &tx, at, call, outcomes: &*self.outcomes };
-                        recorder.payment(payment, outcome.clone()).await?;
+                        recorder.payment(payment, report).await?;
                     }
                     Err(unknown) if payment.is_open() => {
                         tracing::warn!(payment = %id, error = unknown as &dyn std::error::Error, "outcome unknown");

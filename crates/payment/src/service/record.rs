@@ -13,7 +13,7 @@ use super::names::{method_name, payment_name};
 use crate::{
     domain::{
         method::{MethodNews, PaymentMethod, Registration},
-        payment::{ChargeOutcome, Finality, Initiator, Payment, PaymentNews, PaymentState},
+        payment::{ChargeReport, Finality, Initiator, Payment, PaymentNews, PaymentState},
         refund::Refund,
     },
     error::Error,
@@ -37,9 +37,9 @@ pub(crate) struct Recorder<'r> {
 
 impl Recorder<'_> {
     /// Takes in what the provider says about `payment`, which was read after the lock.
-    pub(crate) async fn payment(&self, payment: Payment, outcome: ChargeOutcome) -> Result<Payment, Error> {
+    pub(crate) async fn payment(&self, payment: Payment, report: &ChargeReport) -> Result<Payment, Error> {
         let before = payment.state.clone();
-        match payment.learn(outcome, self.at) {
+        match payment.learn(report.outcome.clone(), self.at) {
             PaymentNews::Settled(payment) => Ok(payment),
             PaymentNews::Waiting(payment) => {
                 store::payment::save(self.tx, &payment).await?;
@@ -126,6 +126,11 @@ impl Recorder<'_> {
             }
             MethodNews::BecameValid(method) => self.became_valid(method).await,
             MethodNews::Refused(method) => self.refused(method).await,
+            MethodNews::Renewed(method) | MethodNews::Revoked(method) => {
+                store::method::save(self.tx, &method).await?;
+                self.audit_method(&method).await?;
+                Ok(method)
+            }
         }
     }
 

@@ -9,11 +9,11 @@ use super::{
     query::{owned_account, owned_payment},
 };
 use crate::{
-    domain::refund::{Refund, RefundId, RefundOutcome, RefundState},
+    domain::refund::{Refund, RefundId, RefundState},
     error::Error,
     events::{PaymentRefundRefused, PaymentRefunded},
     notices,
-    provider::{GiveBack, ProviderUnknown},
+    provider::{GiveBack, ProviderUnknown, RefundReport},
     store,
 };
 
@@ -24,7 +24,7 @@ impl Payments {
         if !matches!(refund.state, RefundState::Requested(_)) {
             return Ok(());
         }
-        let answer = &self.provider.refund(&GiveBack::of(&refund)).await;
+        let answer = &self.provider.refund(&GiveBack::of(&refund, None)).await;
         self.platform
             .db
             .write(|tx| async move {
@@ -42,13 +42,13 @@ async fn record(
     at: Instant,
     call: &Call,
     refund: Refund,
-    answer: &Result<RefundOutcome, ProviderUnknown>,
+    answer: &Result<RefundReport, ProviderUnknown>,
 ) -> Result<(), Error> {
     if !matches!(refund.state, RefundState::Requested(_)) {
         return Ok(());
     }
     let outcome = match answer {
-        Ok(outcome) => outcome.clone(),
+        Ok(report) => report.outcome.clone(),
         Err(unknown) => {
             tracing::warn!(refund = %refund.id, error = unknown as &dyn std::error::Error, "refund unknown");
             return Ok(store::refund::save(tx, &refund.unanswered(at)).await?);

@@ -2,6 +2,7 @@
 //! as after any notice of it.
 
 use florin_platform::{call::Call, db::Tx, id::AccountId};
+use florin_settlement::Money;
 
 use super::{
     methods::Methods,
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        dispute::DisputeStanding,
         method::{MethodState, PaymentMethodId},
         payment::{Finality, PaymentId, PaymentState},
     },
@@ -48,6 +50,22 @@ pub trait CustomerDecisions: Send + Sync {
 
     /// Decides a registration that waits for the customer.
     async fn decide_method(&self, key: MethodKey, decision: &Decision) -> Result<Decided, ProviderUnknown>;
+
+    /// The payer's bank takes back `amount` of a captured charge, all of it if none is given: a chargeback if
+    /// `standing` is OPEN, a debit that bounces if it is LOST. Not awaited if not so much is there to take.
+    async fn dispute_charge(
+        &self,
+        key: ChargeKey,
+        amount: Option<Money>,
+        standing: DisputeStanding,
+    ) -> Result<Decided, ProviderUnknown>;
+
+    /// Decides the latest dispute of a charge: WON or LOST.
+    async fn decide_dispute(
+        &self,
+        key: ChargeKey,
+        standing: DisputeStanding,
+    ) -> Result<Decided, ProviderUnknown>;
 }
 
 /// What waits for a decision.

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use florin_payment::{BoxError, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Settled};
 use florin_platform::{
     call::Call,
     db::{Tx, sql},
@@ -55,6 +55,29 @@ impl Outcomes for Ledger {
 
     async fn failed(&self, tx: &Tx, _: Instant, _: &Call, payment: &Payment) -> Result<(), BoxError> {
         self.note(tx, "failed", payment.id.to_string(), &payment.reference).await
+    }
+
+    async fn disputed(
+        &self,
+        tx: &Tx,
+        _: Instant,
+        _: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError> {
+        self.note(tx, &format!("disputed {}", dispute.amount), payment.id.to_string(), &payment.reference)
+            .await
+    }
+
+    async fn dispute_won(
+        &self,
+        tx: &Tx,
+        _: Instant,
+        _: &Call,
+        payment: &Payment,
+        dispute: &Dispute,
+    ) -> Result<(), BoxError> {
+        self.note(tx, &format!("won {}", dispute.amount), payment.id.to_string(), &payment.reference).await
     }
 
     async fn method_valid(

@@ -23,7 +23,7 @@ fn valid() -> Registration {
 
 fn action() -> Registration {
     let details = MethodDetails { three_d_secure: false, ..details() };
-    Registration::ActionRequired { url: "https://provider/1".into(), details }
+    Registration::ActionRequired { reference: None, url: "https://provider/1".into(), details }
 }
 
 fn validating() -> PaymentMethod {
@@ -91,6 +91,8 @@ impl MethodNews {
             Self::Waiting(_) => "waiting",
             Self::BecameValid(_) => "became valid",
             Self::Refused(_) => "refused",
+            Self::Renewed(_) => "renewed",
+            Self::Revoked(_) => "revoked",
             Self::Settled(_) => "settled",
         }
     }

@@ -3,10 +3,10 @@
 
 use florin_payment::provider::{Charge, ChargeKey, GiveBack, MethodKey};
 use florin_platform::{
-    column::{At, CorruptRow},
+    column::{At, Code, CorruptRow, Minor},
     db::{Tx, sql},
 };
-use florin_settlement::Instant;
+use florin_settlement::{Instant, Money};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{
@@ -66,8 +66,9 @@ impl ChargeState {
 pub(super) struct BookedMethod {
     pub(super) token: String,
     pub(super) code: Option<String>,
+    pub(super) created: Instant,
+    pub(super) forgotten: bool,
     state: MethodState,
-    created: Instant,
 }
 
 impl BookedMethod {
@@ -80,6 +81,7 @@ impl BookedMethod {
 
 #[derive(Clone, Debug)]
 pub(super) struct BookedCharge {
+    pub(super) amount: Money,
     token: String,
     code: Option<String>,
     state: ChargeState,
@@ -100,6 +102,7 @@ impl BookedCharge {
                     Some(
                         Charging::PendingThenCaptured
                         | Charging::Captured
+                        | Charging::Action
                         | Charging::DeclinedSoft(_)
                         | Charging::DeclinedFinal(_),
                     )
@@ -158,7 +161,7 @@ pub(super) async fn method(
     connection: &impl ConnectionTrait,
     key: MethodKey,
 ) -> Result<Option<BookedMethod>, DbErr> {
-    let text = "SELECT token, state, code, created_at FROM sandbox_provider_method \
+    let text = "SELECT token, state, code, created_at, forgotten FROM sandbox_provider_method \
                 WHERE account_id = $1 AND method_id = $2";
     let row =
         connection.query_one_raw(sql(connection, text, [key.account.into(), key.method.into()])).await?;
@@ -170,7 +173,14 @@ pub(super) async fn method(
         state: state.ok_or_else(|| CorruptRow::new("sandbox_provider_method", "unknown state"))?,
         code: row.try_get_by_index(2)?,
         created: row.try_get_by_index::<At>(3)?.into(),
+        forgotten: row.try_get_by_index(4)?,
     }))
+}
+
+/// Forgets a registration.
+pub(super) async fn forget_method(tx: &Tx, key: MethodKey) -> Result<(), DbErr> {
+    let text = "UPDATE sandbox_provider_method SET forgotten = TRUE WHERE account_id = $1 AND method_id = $2";
+    tx.execute_raw(sql(tx, text, [key.account.into(), key.method.into()])).await.map(|_| ())
 }
 
 /// Waits until nobody else changes this registration: who reads it now reads what was decided.
@@ -225,7 +235,7 @@ pub(super) async fn charge(
     connection: &impl ConnectionTrait,
     key: ChargeKey,
 ) -> Result<Option<BookedCharge>, DbErr> {
-    let text = "SELECT token, state, code, created_at FROM sandbox_provider_charge \
+    let text = "SELECT token, state, code, created_at, amount, currency FROM sandbox_provider_charge \
                 WHERE account_id = $1 AND payment_id = $2";
     let row =
         connection.query_one_raw(sql(connection, text, [key.account.into(), key.payment.into()])).await?;
@@ -237,6 +247,7 @@ pub(super) async fn charge(
         state: state.ok_or_else(|| CorruptRow::new("sandbox_provider_charge", "unknown state"))?,
         code: row.try_get_by_index(2)?,
         created: row.try_get_by_index::<At>(3)?.into(),
+        amount: row.try_get_by_index::<Minor>(4)?.money(row.try_get_by_index::<Code>(5)?.0),
     }))
 }
 
@@ -260,10 +271,10 @@ pub(super) async fn decide_charge(
 }
 
 /// Whether this refund is booked.
-pub(super) async fn is_refunded(tx: &Tx, refund: &GiveBack) -> Result<bool, DbErr> {
+pub(super) async fn is_refunded(connection: &impl ConnectionTrait, refund: &GiveBack) -> Result<bool, DbErr> {
     let text = "SELECT 1 FROM sandbox_provider_refund WHERE account_id = $1 AND refund_id = $2";
     let values = [refund.charge.account.into(), refund.key.into()];
-    Ok(tx.query_one_raw(sql(tx, text, values)).await?.is_some())
+    Ok(connection.query_one_raw(sql(connection, text, values)).await?.is_some())
 }
 
 /// Books a refund; false if more would go back than was captured.

@@ -7,6 +7,8 @@
 //! | `card-declined-soft` | fine at once | declined, may be retried (`insufficient_funds`) |
 //! | `card-declined-final` | fine at once | declined for good (`stolen_card`) |
 //! | `card-3ds-declined` | fails 3-D Secure (`authentication_failed`) | — |
+//! | `card-3ds-each-time` | fine at once | 3-D Secure at the action URL each time, then captured |
+//! | `card-expiring` | fine at once; its last month is the next one | captured |
 //! | `card-rejected` | refused (`card_not_supported`) | — |
 //! | `card-timeout-approved` | fine at once | captured, and the first answer is lost |
 //! | `card-timeout-declined` | fine at once | declined, may be retried, and the first answer is lost |
@@ -17,7 +19,9 @@
 //!
 //! Given for once, through a payment link, only cards are accepted (R3.3).
 
+use chrono::Datelike;
 use florin_payment::{CardExpiry, MethodDetails, MethodKind};
+use florin_settlement::Instant;
 
 /// A way to pay that exists in sandboxes only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct TestMeans {
     pub charging: Charging,
     /// Whether the answer to a charge arrives.
     pub answer: Answer,
+    /// How long a card lasts.
+    pub lasts: Lasts,
 }
 
 /// What happens when a method is registered.
@@ -54,6 +60,8 @@ pub enum Registering {
 pub enum Charging {
     /// The money is captured.
     Captured,
+    /// The customer has to pass 3-D Secure for this charge, too.
+    Action,
     /// Declined, for now.
     DeclinedSoft(&'static str),
     /// Declined for good.
@@ -73,10 +81,19 @@ pub enum Answer {
     LostOnce,
 }
 
+/// How long a card lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    /// Until the end of 2060.
+    Long,
+    /// Until the end of the month after it was registered.
+    UntilNextMonth,
+}
+
 const CARD_EXPIRY: CardExpiry = CardExpiry { year: 2060, month: 12 };
 
 /// Every token there is.
-pub const TEST_MEANS: [TestMeans; 12] = [
+pub const TEST_MEANS: [TestMeans; 14] = [
     card("card-approved", "VISA **** 4242", Registering::Action, Charging::Captured),
     card("card-frictionless", "VISA **** 0077", Registering::Valid, Charging::Captured),
     card(
@@ -92,6 +109,11 @@ pub const TEST_MEANS: [TestMeans; 12] = [
         Registering::Fails("authentication_failed"),
         Charging::Captured,
     ),
+    card("card-3ds-each-time", "VISA **** 3184", Registering::Valid, Charging::Action),
+    TestMeans {
+        lasts: Lasts::UntilNextMonth,
+        ..card("card-expiring", "VISA **** 0341", Registering::Valid, Charging::Captured)
+    },
     card("card-rejected", "VISA **** 0002", Registering::Rejected("card_not_supported"), Charging::Captured),
     TestMeans {
         answer: Answer::LostOnce,
@@ -128,11 +150,27 @@ const fn card(
     registering: Registering,
     charging: Charging,
 ) -> TestMeans {
-    TestMeans { token, kind: MethodKind::Card, masked, registering, charging, answer: Answer::Arrives }
+    TestMeans {
+        token,
+        kind: MethodKind::Card,
+        masked,
+        registering,
+        charging,
+        answer: Answer::Arrives,
+        lasts: Lasts::Long,
+    }
 }
 
 const fn other(token: &'static str, kind: MethodKind, masked: &'static str, charging: Charging) -> TestMeans {
-    TestMeans { token, kind, masked, registering: Registering::Action, charging, answer: Answer::Arrives }
+    TestMeans {
+        token,
+        kind,
+        masked,
+        registering: Registering::Action,
+        charging,
+        answer: Answer::Arrives,
+        lasts: Lasts::Long,
+    }
 }
 
 impl TestMeans {
@@ -142,13 +180,22 @@ impl TestMeans {
         TEST_MEANS.into_iter().find(|means| means.token == token)
     }
 
-    /// What may be shown of it, before or after the customer passed the check.
-    pub(super) fn details(self, passed: bool) -> MethodDetails {
+    /// What may be shown of it when it is registered at `at`, before or after the customer passed the check.
+    pub(super) fn details(self, passed: bool, at: Instant) -> MethodDetails {
         let is_card = self.kind == MethodKind::Card;
+        let expiry = match self.lasts {
+            Lasts::Long => CARD_EXPIRY,
+            Lasts::UntilNextMonth => month_after(at).unwrap_or(CARD_EXPIRY),
+        };
         MethodDetails {
             masked: self.masked.to_owned(),
-            expiry: is_card.then_some(CARD_EXPIRY),
+            expiry: is_card.then_some(expiry),
             three_d_secure: is_card && passed,
         }
     }
+}
+
+fn month_after(at: Instant) -> Option<CardExpiry> {
+    let next = at.start_of_next_month().as_datetime();
+    Some(CardExpiry { year: u16::try_from(next.year()).ok()?, month: u8::try_from(next.month()).ok()? })
 }

@@ -3,6 +3,7 @@
 //! | module | reads | and reports |
 //! |---|---|---|
 //! | [`crate_graph`] | `cargo metadata` | arrows between crates that point the wrong way |
+//! | [`browser`] | pages, as a person does | — |
 //! | [`acts`] | what customers do, over the wire | — |
 //! | [`florin`] | a server of its own, over the wire | what the server answers |
 //! | [`model`] | random histories | the server against a model in memory |
@@ -12,6 +13,7 @@
 //! Each rule is a function from a value to violations, so that it is itself tested with a planted one.
 
 pub mod acts;
+pub mod browser;
 pub mod crate_graph;
 pub mod florin;
 pub mod model;

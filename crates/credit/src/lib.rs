@@ -52,7 +52,7 @@ pub mod orders {
             NewOrder, PaidOrder, cancel, create, initial_minimum, invoiced, of_reference, paid,
             payment_failed, preview,
         },
-        query::{find_order as find, open_orders},
+        query::{find_order as find, open_orders, order_by_link as by_link},
     };
 }
 

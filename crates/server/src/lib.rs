@@ -2,7 +2,7 @@
 //!
 //! Owns: how the slices are put together ([`wiring`]), who may call what ([`access`]), how the server
 //! starts and stops ([`serve`]), the command line ([`cli`]), and the adapters to the outside
-//! ([`provider`]).
+//! ([`provider`]), and the pages people see.
 //! Always holds: every RPC that is served is in the access table.
 //! Refuses to know: anything about billing. It decides nothing.
 
@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod demo;
 pub mod migrate;
+mod pages;
 pub mod provider;
 pub mod seed;
 pub mod serve;

@@ -16,6 +16,7 @@ use crate::{
     access,
     cli::{CliError, say},
     config::Config,
+    pages,
     wiring::{self, Wired},
 };
 
@@ -50,21 +51,30 @@ impl Running {
 pub async fn start(config: Config) -> Result<Running, CliError> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
-    let Wired { platform, routes, health, schedule, sandbox_token } = wiring::wire(&config, address).await?;
+    let Wired { platform, routes, site, health, schedule, sandbox_token } =
+        wiring::wire(&config, address).await?;
 
     let admission = Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
     let bounds = Bounds::new(config.deadline_max, config.calls_max);
     // The last is the outermost.
-    let routes = routes
+    let rpcs = routes
         .into_axum_router()
         .layer(from_fn_with_state(admission, layer::admitted))
-        .layer(from_fn_with_state(bounds, layer::bounded))
+        .layer(from_fn_with_state(bounds.clone(), layer::bounded))
         .layer(from_fn(layer::explained))
         .layer(from_fn(layer::guarded))
-        .layer(from_fn(layer::traced));
+        .layer(from_fn(pages::not_for_people));
+    let site = site
+        .router()
+        .layer(from_fn_with_state(bounds, layer::bounded))
+        .layer(from_fn(layer::guarded))
+        .layer(from_fn(pages::readable));
+    let routes = rpcs.merge(site).layer(from_fn(layer::traced));
 
     let stop = CancellationToken::new();
     let server = Server::builder()
+        // Browsers; RPCs need HTTP/2 all the same.
+        .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(Some(256))
         .add_routes(Routes::from(routes))

@@ -54,7 +54,14 @@ use tonic::{
 };
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{cli::CliError, config::Config, migrate, provider::sandbox::SandboxProvider, seed};
+use crate::{
+    cli::CliError,
+    config::Config,
+    migrate,
+    pages::{CardEntry, Site},
+    provider::sandbox::SandboxProvider,
+    seed,
+};
 
 /// The service whose token a sandbox prints.
 const SANDBOX_SERVICE: &str = "sandbox";
@@ -63,6 +70,7 @@ const SANDBOX_SERVICE: &str = "sandbox";
 pub(crate) struct Wired {
     pub(crate) platform: Platform,
     pub(crate) routes: Routes,
+    pub(crate) site: Site,
     pub(crate) health: Health,
     pub(crate) schedule: Schedule,
     pub(crate) sandbox_token: String,
@@ -116,18 +124,21 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
             routes.add_service(service);
         )+};
     }
+    let orders = CreditOrderRpc::new(platform.clone(), gate.clone(), payments.clone(), links.clone());
+    let mut site = Site {
+        platform: platform.clone(),
+        orders: orders.clone(),
+        links: links.clone(),
+        outcomes: None,
+        cards: CardEntry::Sandbox,
+    };
     serve!(
         AccountServiceServer(AccountRpc::new(platform.clone())),
         AuthServiceServer(AuthRpc::new(platform.clone())),
         IssuerServiceServer(IssuerRpc::new(platform.clone())),
         PaymentMethodServiceServer(PaymentMethodRpc::new(methods.clone())),
         PaymentServiceServer(PaymentRpc::new(platform.clone())),
-        CreditOrderServiceServer(CreditOrderRpc::new(
-            platform.clone(),
-            gate.clone(),
-            payments.clone(),
-            links.clone()
-        )),
+        CreditOrderServiceServer(orders),
         CreditServiceServer(CreditRpc::new(platform.clone(), gate.clone())),
         VoucherServiceServer(VoucherRpc::new(platform.clone(), gate.clone())),
         CampaignServiceServer(CampaignRpc::new(platform.clone())),
@@ -142,12 +153,14 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         NoticeServiceServer(NoticeRpc::new(platform.clone())),
     );
     if config.sandbox {
+        let outcomes = PaymentOutcomeRpc::in_sandbox(payments, methods, provider);
+        site.outcomes = Some(outcomes.clone());
         serve!(
             ClockServiceServer(ClockRpc::new(platform.clone(), schedule.clone())),
-            PaymentOutcomeServiceServer(PaymentOutcomeRpc::in_sandbox(payments, methods, provider)),
+            PaymentOutcomeServiceServer(outcomes),
         );
     }
-    Ok(Wired { platform, routes: routes.routes(), health, schedule, sandbox_token })
+    Ok(Wired { platform, site, routes: routes.routes(), health, schedule, sandbox_token })
 }
 
 /// Reflection in both versions: grpcurl and Python ask for v1alpha, buf for v1.

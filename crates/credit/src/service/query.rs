@@ -5,11 +5,12 @@ use florin_platform::{
     db::Reader,
     id::{AccountId, Id, Kind},
     page::Page,
+    secret::digest,
     violation::Violations,
     wire::account_name,
 };
 use florin_settlement::{Instant, LotKind};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     domain::{
@@ -65,6 +66,20 @@ pub(crate) async fn live_project(
 ) -> Result<GateView, Error> {
     let view = project(gate, reader, account, id).await?;
     if view.live { Ok(view) } else { Err(Error::ProjectNotLive(project_name(account, id))) }
+}
+
+/// The order whose payment link holds `token`, if there is one (R6.3): who has the link may see what it asks for.
+///
+/// # Errors
+/// [`DbErr`].
+pub async fn order_by_link(
+    connection: &impl ConnectionTrait,
+    token: &str,
+) -> Result<Option<CreditOrder>, DbErr> {
+    match store::order::by_link(connection, digest(token)).await? {
+        Some((account, order)) => store::order::find(connection, account, order).await,
+        None => Ok(None),
+    }
 }
 
 /// The order of `account`, if it exists.

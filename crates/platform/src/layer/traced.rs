@@ -8,12 +8,14 @@ const HEADER: &str = "x-request-id";
 const BYTES_MAX: usize = 128;
 
 /// Gives the request its id (the caller's `x-request-id`, or a new one), its span and its log line.
+///
+/// What is not an RPC may carry a secret in its path: only the path's first part is written down.
 pub async fn traced(mut request: Request, next: Next) -> Response {
     let id = given(&request).unwrap_or_else(fresh);
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(HEADER, value);
     }
-    let method = super::method_of(&request);
+    let method = told(&request);
     let span = tracing::info_span!("rpc", method, request_id = id);
     let started = tokio::time::Instant::now();
     let mut response = TRACE.scope(id.clone(), next.run(request).instrument(span.clone())).await;
@@ -22,8 +24,20 @@ pub async fn traced(mut request: Request, next: Next) -> Response {
     }
     let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let status = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
-    span.in_scope(|| tracing::info!(grpc_status = status, micros, "answered"));
+    let http_status = response.status().as_u16();
+    span.in_scope(|| tracing::info!(grpc_status = status, http_status, micros, "answered"));
     response
+}
+
+/// What is called, fit for a log.
+fn told(request: &Request) -> String {
+    let method = super::method_of(request);
+    let content = request.headers().get("content-type").and_then(|value| value.to_str().ok());
+    if content.is_some_and(|content| content.starts_with("application/grpc")) {
+        return method;
+    }
+    let first = method.split('/').next().unwrap_or_default();
+    format!("{} {first}/…", request.method())
 }
 
 fn given(request: &Request) -> Option<String> {
@@ -34,4 +48,24 @@ fn given(request: &Request) -> Option<String> {
 
 fn fresh() -> String {
     Uuid::new_v7(Timestamp::now(ContextV7::new())).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn told_of(path: &str, content: &str) -> String {
+        let request = Request::builder().uri(path).header("content-type", content).body(Body::empty());
+        told(&request.expect("a request"))
+    }
+
+    #[test]
+    fn the_log_names_rpcs_and_no_secret_of_any_other_path() {
+        let rpc = "/florin.credit.v1.CreditOrderService/PayCreditOrder";
+        assert_eq!(told_of(rpc, "application/grpc+proto"), rpc[1..]);
+        assert_eq!(told_of("/pay/s3cr3t", "application/x-www-form-urlencoded"), "GET pay/…");
+        assert_eq!(told_of("/s3cr3t?token=s3cr3t", "text/plain").find("token"), None);
+    }
 }

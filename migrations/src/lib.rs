@@ -20,6 +20,7 @@ mod m0006_invoicing;
 mod m0007_payment_life;
 mod m0008_credit_life;
 mod m0010_project_life;
+mod m0011_catalogue;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_payment_life::Step),
             Box::new(m0008_credit_life::Step),
             Box::new(m0010_project_life::Step),
+            Box::new(m0011_catalogue::Step),
         ]
     }
 }

@@ -7,4 +7,5 @@ pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod rating;
 pub(crate) mod resource;
+pub(crate) mod tariff;
 pub(crate) mod usage;

@@ -12,7 +12,9 @@ use sea_orm::DbErr;
 use tonic::{Code, Status};
 
 use crate::{
-    domain::{eligibility::UnmetCondition, project::ProjectState, rating::RatingError},
+    domain::{
+        eligibility::UnmetCondition, plan::PlanChangeError, project::ProjectState, rating::RatingError,
+    },
     ports::PortError,
 };
 
@@ -66,6 +68,59 @@ pub enum Error {
         plan: String,
         /// The account's currency.
         currency: Currency,
+    },
+    /// There is a plan of this code.
+    #[error("there is a plan {0}")]
+    PlanExists(String),
+    /// Another price begins at this instant.
+    #[error("another price of plan {plan} begins at {effective}")]
+    PriceExists {
+        /// The plan's code.
+        plan: String,
+        /// When it begins.
+        effective: Instant,
+    },
+    /// Usage would be rated anew.
+    #[error("a price begins and ends at {earliest} at the earliest: what was used before is rated already")]
+    PriceTooEarly {
+        /// The next full hour.
+        earliest: Instant,
+    },
+    /// A price was negotiated in a currency the account does not have (R1.1).
+    #[error("the price is in {given}; the account's currency is {expected}")]
+    PriceCurrency {
+        /// What was given.
+        given: Currency,
+        /// The account's.
+        expected: Currency,
+    },
+    /// A negotiated price ends once.
+    #[error("the price ends at {ends}")]
+    PriceEnds {
+        /// When it ends.
+        ends: Instant,
+    },
+    /// The resource cannot go on under this plan.
+    #[error("a resource of plan {from} cannot be resized to plan {to}")]
+    ResizeNotAllowed {
+        /// The plan it runs under.
+        from: String,
+        /// The plan asked for.
+        to: String,
+        /// Why not.
+        #[source]
+        why: PlanChangeError,
+    },
+    /// The resource cannot be switched to this plan.
+    #[error("a resource of plan {from} cannot be switched to plan {to}")]
+    SwitchNotAllowed {
+        /// The plan it runs under.
+        from: String,
+        /// The plan asked for.
+        to: String,
+        /// Why not.
+        #[source]
+        why: PlanChangeError,
     },
     /// The resource is gone.
     #[error("{0} was removed before")]
@@ -136,6 +191,10 @@ fn ineligible(account: &str, conditions: &[UnmetCondition], text: &str) -> Refus
     })
 }
 
+fn plan_change(reason: ErrorReason, text: &str, why: PlanChangeError) -> Refusal {
+    Refusal::failed_precondition(reason, format!("{text}: {why}"))
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let text = error.to_string();
@@ -158,6 +217,28 @@ impl From<Error> for Status {
                 .with("resource", format!("plans/{plan}")),
             Error::PlanRetired { .. } => failed(ErrorReason::PlanRetired, &text),
             Error::PriceMissing { .. } => failed(ErrorReason::PlanPriceMissing, &text),
+            Error::PlanExists(plan) => Refusal::new(Code::AlreadyExists, ErrorReason::PlanExists, text)
+                .with("resource", format!("plans/{plan}")),
+            Error::PriceExists { .. } => {
+                Refusal::new(Code::AlreadyExists, ErrorReason::PriceVersionExists, text)
+            }
+            Error::PriceTooEarly { earliest } => {
+                failed(ErrorReason::PriceEffectiveTooEarly, &text).with("earliest_time", earliest)
+            }
+            Error::PriceCurrency { expected, .. } => {
+                failed(ErrorReason::CurrencyMismatch, &text).with("expected", expected.code())
+            }
+            Error::PriceEnds { ends } => failed(ErrorReason::PriceEndsAlready, &text).with("end_time", ends),
+            Error::ResizeNotAllowed { from, to, why } => {
+                plan_change(ErrorReason::ResizeNotAllowed, &text, why)
+                    .with("from", format!("plans/{from}"))
+                    .with("to", format!("plans/{to}"))
+            }
+            Error::SwitchNotAllowed { from, to, why } => {
+                plan_change(ErrorReason::SwitchNotAllowed, &text, why)
+                    .with("from", format!("plans/{from}"))
+                    .with("to", format!("plans/{to}"))
+            }
             Error::ResourceRemoved(_) => failed(ErrorReason::ResourceRemoved, &text),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
             Error::ImportInProgress => Refusal::overloaded(),

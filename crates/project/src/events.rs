@@ -1,7 +1,8 @@
 //! The facts others may consume: ids and amounts only, never personal data (R2.8).
 
 pub(crate) use florin_api::event::v1::{
+    AdvanceChargeDue, PlanCreated, PlanRetired, PlanUpdated, PriceVersionAdded, PriceVersionEnded,
     ProjectActivated, ProjectCanceled, ProjectCreated, ProjectDeleted, ProjectDeletionStarted,
     ProjectResumed, ProjectSuspended, ProjectSuspensionLifted, ProjectUpdated, ResourceAdded,
-    ResourceRemoved,
+    ResourceRemoved, ResourceResized, ResourceSwitchedToMonthly, ResourceUpdated,
 };

@@ -20,11 +20,14 @@ mod store;
 
 pub use domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension, SuspensionCause, UsageClosed},
-    plan::{ChargeModel, Plan, PlanCode, PriceVersion, PricedPlan, Unit},
+    plan::{
+        ChargeModel, Plan, PlanChangeError, PlanCode, PriceVersion, PricedPlan, Timing, Unit, earliest_change,
+    },
     project::{Funding, Moved, Project, ProjectName, ProjectState, project_name},
-    rating::RatingError,
+    rating::{Burn, RatingError, StartingCost},
     resource::{Labels, Resource, ResourceId, ResourceKind, resource_name},
-    usage::{BillableProject, BillingCursor, RatedLine},
+    tariff::OwnPrice,
+    usage::{AdvanceDue, BillableProject, BillingCursor, RatedLine},
 };
 pub use error::Error;
 pub use florin_credit::ProjectId;
@@ -41,6 +44,16 @@ pub use service::{
 /// The catalogue: imported from a file, never edited (R5.1).
 pub mod catalogue {
     pub use crate::service::catalogue::{Imported, import};
+}
+
+/// What fell due in advance: noted here, invoiced above (R5.3).
+pub mod advance {
+    pub use crate::service::advance::{bill, first_due, oldest_unbilled, unbilled};
+}
+
+/// What goes on costing: for runways, holds and caps (R4.8).
+pub mod burn {
+    pub use crate::service::burn::{of_projects, of_starting};
 }
 
 /// Usage, rated: what estimates and invoices are made of (R1.4, R5.6).

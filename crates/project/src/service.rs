@@ -1,5 +1,7 @@
 //! Commands: lock, read, decide, write; and the reads others need.
 
+pub(crate) mod advance;
+pub(crate) mod burn;
 pub(crate) mod cancel;
 pub(crate) mod catalogue;
 pub(crate) mod create;
@@ -7,7 +9,10 @@ pub(crate) mod delete;
 pub(crate) mod eligibility;
 pub(crate) mod fund;
 pub(crate) mod gate;
+pub(crate) mod plans;
 pub(crate) mod query;
+pub(crate) mod rehearse;
+pub(crate) mod resize;
 pub(crate) mod resources;
 pub(crate) mod suspend;
 pub(crate) mod update;

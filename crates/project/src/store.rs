@@ -1,6 +1,8 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
+pub(crate) mod advance;
 pub(crate) mod deletion;
+pub(crate) mod own_price;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod project;

@@ -7,6 +7,11 @@ use florin_platform::{
 
 const ANYONE: Access = Access { anonymous: true, customer: true, roles: &[] };
 
+/// Anybody, and one of `roles` for any account.
+const fn anyone_and(roles: &'static [Role]) -> Access {
+    Access { anonymous: true, customer: true, roles }
+}
+
 /// The customer themselves, or one of `roles` for any account.
 const fn customer(roles: &'static [Role]) -> Access {
     Access { anonymous: false, customer: true, roles }
@@ -49,9 +54,20 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.project.v1.ResourceService/AddResource", customer(&[ControlPlane])),
     ("florin.project.v1.ResourceService/GetResource", customer(&[Operator, ControlPlane, Finance])),
     ("florin.project.v1.ResourceService/ListResources", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ResourceService/UpdateResource", customer(&[ControlPlane])),
+    ("florin.project.v1.ResourceService/ResizeResource", customer(&[ControlPlane])),
+    ("florin.project.v1.ResourceService/SwitchToMonthly", customer(&[ControlPlane])),
     ("florin.project.v1.ResourceService/RemoveResource", customer(&[ControlPlane])),
-    ("florin.project.v1.CatalogService/GetPlan", ANYONE),
-    ("florin.project.v1.CatalogService/ListPlans", ANYONE),
+    // Anybody may see the list; an account's own prices are seen by the account, or in one of these roles.
+    ("florin.project.v1.CatalogService/GetPlan", anyone_and(&[Operator, Marketing, Finance, ControlPlane])),
+    ("florin.project.v1.CatalogService/ListPlans", anyone_and(&[Operator, Marketing, Finance, ControlPlane])),
+    ("florin.project.v1.CatalogService/CreatePlan", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/UpdatePlan", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/AddPriceVersion", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/EndPriceVersion", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/RetirePlan", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/ImportCatalogue", service(&[Operator, Marketing])),
+    ("florin.project.v1.CatalogService/ExportCatalogue", service(&[Operator, Marketing, Finance])),
     ("florin.project.v1.UsageService/GetCurrentUsage", customer(&[Operator, ControlPlane, Finance])),
     ("florin.credit.v1.CreditOrderService/PreviewCreditOrder", customer(&[Operator])),
     ("florin.credit.v1.CreditOrderService/CreateCreditOrder", customer(&[])),

@@ -147,6 +147,7 @@ fn line(content: &Content, number: i32, line: &Charge) -> wire::InvoiceLine {
         tax_category: tax_category(line.tax.category).into(),
         tax_rate: Some(decimal(line.tax.rate.percent())),
         late: line.late,
+        quantity_divisor: i32::try_from(line.divisor.get()).unwrap_or(i32::MAX),
         ..wire::InvoiceLine::default()
     };
     match &line.subject {

@@ -3,13 +3,17 @@
 use florin_api::project::v1 as wire;
 use florin_platform::{
     violation::Violations,
-    wire::{decimal, timestamp},
+    wire::{account_name, decimal, timestamp},
 };
 use florin_settlement::PlanFamily;
 
+use super::catalogue::plan_etag;
 use crate::{
-    domain::plan::{ChargeModel, PlanCode, PriceVersion, PricedPlan},
-    service::catalogue::Display,
+    domain::{
+        plan::{ChargeModel, PlanCode, PriceVersion, PricedPlan, Timing},
+        tariff::{OwnPrice, own_at},
+    },
+    service::catalogue::{Display, Shown},
 };
 
 /// `plans/{plan}`.
@@ -60,13 +64,11 @@ pub(crate) fn wire_family(family: PlanFamily) -> wire::PlanFamily {
 }
 
 /// Renders a plan with its prices as `display` says.
-pub(crate) fn plan(priced: &PricedPlan, display: Display) -> wire::Plan {
+pub(crate) fn plan(priced: &PricedPlan, display: &Display) -> wire::Plan {
     let plan = &priced.plan;
-    let prices = match display {
-        Display::EveryCurrency => priced.versions().map(|version| price(version, display)).collect(),
-        Display::WithTax(currency, _) => {
-            priced.versions_in(currency).iter().map(|version| price(*version, display)).collect()
-        }
+    let (prices, current_price) = match display {
+        Display::EveryCurrency => (priced.versions().map(|version| price(version, display)).collect(), None),
+        Display::ForOne(shown) => for_one(priced, shown, display),
     };
     wire::Plan {
         name: plan_name(plan.code.as_str()),
@@ -76,19 +78,49 @@ pub(crate) fn plan(priced: &PricedPlan, display: Display) -> wire::Plan {
         unit: plan.unit.to_string(),
         prices,
         retire_time: plan.retired.map(timestamp),
+        charge_timing: match plan.timing {
+            Timing::Arrears => wire::plan::ChargeTiming::Arrears.into(),
+            Timing::Advance => wire::plan::ChargeTiming::Advance.into(),
+        },
+        current_price,
+        etag: plan_etag(plan),
     }
 }
 
-fn price(version: PriceVersion, display: Display) -> wire::PriceVersion {
+/// The list and what was negotiated, and which of them is in force.
+fn for_one(
+    priced: &PricedPlan,
+    shown: &Shown,
+    display: &Display,
+) -> (Vec<wire::PriceVersion>, Option<wire::PriceVersion>) {
+    let listed = priced.versions_in(shown.currency).iter().map(|version| price(*version, display));
+    let own: &[OwnPrice] =
+        shown.own.as_ref().and_then(|(_, own)| own.get(&priced.plan.code)).map_or(&[], Vec::as_slice);
+    let negotiated = |own: OwnPrice| {
+        let version = PriceVersion { price: own.price, monthly: own.monthly, effective: own.effective };
+        let account = shown.own.as_ref().map(|(account, _)| account_name(*account)).unwrap_or_default();
+        wire::PriceVersion { account, end_time: own.ends.map(timestamp), ..price(version, display) }
+    };
+    let current = own_at(own, shown.at)
+        .map(negotiated)
+        .or_else(|| priced.version_at(shown.currency, shown.at).map(|version| price(version, display)));
+    (listed.chain(own.iter().copied().map(negotiated)).collect(), current)
+}
+
+/// Renders a price version.
+pub(crate) fn price(version: PriceVersion, display: &Display) -> wire::PriceVersion {
     let incl_tax = match display {
         Display::EveryCurrency => None,
-        Display::WithTax(_, rate) => version.amount_incl_tax(rate),
+        Display::ForOne(shown) => version.amount_incl_tax(shown.rate),
     };
     wire::PriceVersion {
         currency_code: version.price.currency().code().to_owned(),
         unit_price: Some(decimal(version.price.amount())),
         unit_price_incl_tax: incl_tax.map(decimal),
         effective_time: Some(timestamp(version.effective)),
+        monthly_price: version.monthly.map(|monthly| decimal(monthly.amount())),
+        account: String::new(),
+        end_time: None,
     }
 }
 

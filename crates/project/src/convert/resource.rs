@@ -5,13 +5,23 @@ use florin_credit::ProjectId;
 use florin_platform::{
     etag,
     id::AccountId,
+    mask::Mask,
     violation::Violations,
     wire::{decimal, parse_grandchild, rate, timestamp},
 };
 use florin_settlement::{DecimalError, Quantity};
 
 use super::plan;
-use crate::domain::resource::{NewResource, Resource, ResourceId, ResourceState, SIZE_SCALE_MAX};
+use crate::{
+    domain::{
+        plan::PlanCode,
+        resource::{Change, NewResource, Resource, ResourceId, ResourceState, SIZE_SCALE_MAX, check_size},
+    },
+    service::{
+        resize::NewSize,
+        resources::{Named, UPDATABLE},
+    },
+};
 
 /// Reads the name of a resource in `field`.
 pub(crate) fn name(field: &str, name: &str) -> Result<(AccountId, ProjectId, ResourceId), Violations> {
@@ -41,6 +51,56 @@ pub(crate) fn new_resource(
         violations.extend(new.violations("resource."));
     }
     violations.finish_with(parent.zip(new).map(|((account, project), new)| (account, project, new)))
+}
+
+fn named(field: &str, given: &str, etag: &str) -> Result<Named, Violations> {
+    let (account, project, resource) = name(field, given)?;
+    Ok(Named { account, project, resource, etag: etag.to_owned() })
+}
+
+/// Reads a RemoveResource request.
+pub(crate) fn removed(request: &wire::RemoveResourceRequest) -> Result<Named, Violations> {
+    named("name", &request.name, &request.etag)
+}
+
+/// Reads an UpdateResource request.
+pub(crate) fn updated(request: &wire::UpdateResourceRequest) -> Result<(Named, Change), Violations> {
+    let mut violations = Violations::new();
+    let mask = take(&mut violations, Mask::parse(request.update_mask.as_ref(), UPDATABLE));
+    let Some(resource) = &request.resource else {
+        violations.add("resource", "is required");
+        return violations.finish_with(None);
+    };
+    let named = take(&mut violations, named("resource.name", &resource.name, &resource.etag));
+    let wants = |field: &str| mask.as_ref().is_some_and(|mask| mask.has(field));
+    let change = Change {
+        display_name: wants("display_name").then(|| resource.display_name.trim().to_owned()),
+        labels: wants("labels").then(|| resource.labels.clone()),
+    };
+    violations.extend(change.violations("resource."));
+    violations.finish_with(named.map(|named| (named, change)))
+}
+
+/// Reads a ResizeResource request.
+pub(crate) fn resized(request: &wire::ResizeResourceRequest) -> Result<(Named, NewSize), Violations> {
+    let mut violations = Violations::new();
+    let named = take(&mut violations, named("name", &request.name, &request.etag));
+    let plan = (!request.plan.is_empty()).then(|| take(&mut violations, plan::code("plan", &request.plan)));
+    let size = request.size.as_ref().map(|size| violations.take("size", quantity(size)));
+    violations.check("size", plan.is_some() || size.is_some(), "or plan is required");
+    let (plan, size) = (plan.flatten(), size.flatten());
+    if let Some(size) = size {
+        check_size("", size, &mut violations);
+    }
+    violations.finish_with(named.map(|named| (named, NewSize { plan, size })))
+}
+
+/// Reads a SwitchToMonthly request.
+pub(crate) fn switched(request: &wire::SwitchToMonthlyRequest) -> Result<(Named, PlanCode), Violations> {
+    let mut violations = Violations::new();
+    let named = take(&mut violations, named("name", &request.name, &request.etag));
+    let plan = take(&mut violations, plan::code("plan", &request.plan));
+    violations.finish_with(named.zip(plan))
 }
 
 fn quantity(size: &florin_api::money::Decimal) -> Result<Quantity, String> {

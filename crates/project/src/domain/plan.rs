@@ -86,6 +86,33 @@ impl ChargeModel {
     }
 }
 
+/// When the price of a month is charged (R5.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Timing {
+    /// On the invoice of the month in which it falls due.
+    #[default]
+    Arrears,
+    /// For the month to come: at once when it is added, then on each 1st. MONTHLY plans only.
+    Advance,
+}
+
+impl Timing {
+    /// The stored form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrears => "ARREARS",
+            Self::Advance => "ADVANCE",
+        }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Arrears, Self::Advance].into_iter().find(|timing| timing.as_str() == text)
+    }
+}
+
 /// What one unit is: `hour`, `month`, `GiB-hour`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Unit(String);
@@ -118,6 +145,12 @@ impl Unit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What a size of something charged by `model` counts: `GiB` for `GiB-hour`, nothing for `hour`. None for
+    /// what is measured.
+    fn size(&self, model: ChargeModel) -> Option<&str> {
+        self.0.strip_suffix(model.time()?).map(|size| size.trim_end_matches('-'))
+    }
 }
 
 impl fmt::Display for Unit {
@@ -139,8 +172,35 @@ pub struct Plan {
     pub model: ChargeModel,
     /// What one of it is.
     pub unit: Unit,
+    /// When a month of it is charged.
+    pub timing: Timing,
     /// From when on no resource can be created from it.
     pub retired: Option<Instant>,
+    /// Grows with every change of it or its list prices.
+    pub version: i64,
+}
+
+/// Why a resource of one plan cannot go on under another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanChangeError {
+    /// What is measured has no size, and each event is rated by the plan it was measured under.
+    #[error("what is metered is not resized")]
+    Metered,
+    /// An instance does not become a volume.
+    #[error("the plans are of different families")]
+    Family,
+    /// GiB do not become vCPUs.
+    #[error("the plans count different sizes")]
+    Size,
+    /// Hours become months by a switch, and never back (R5.3).
+    #[error("the plans are charged by different models")]
+    Model,
+    /// What was charged in advance cannot be charged again by another plan.
+    #[error("a resource charged in advance keeps its plan, and others keep out of such plans")]
+    Advance,
+    /// A switch goes from hours to months (R5.3).
+    #[error("only what is charged by the hour is switched to a plan charged by the month, and never back")]
+    NotToMonthly,
 }
 
 impl Plan {
@@ -149,6 +209,54 @@ impl Plan {
     #[must_use]
     pub fn is_sized(&self) -> bool {
         self.model.time().is_some_and(|time| self.unit.as_str() != time)
+    }
+
+    /// Whether a resource of it can be resized to `to`, which may be the same plan:
+    ///
+    /// | from | to | allowed |
+    /// |---|---|---|
+    /// | HOURLY | HOURLY of the same family, counting the same sizes | yes |
+    /// | MONTHLY in arrears | MONTHLY in arrears of the same family, counting the same sizes | yes |
+    /// | MONTHLY in advance | itself, with another size | yes |
+    /// | HOURLY, MONTHLY | the other | no: a switch goes from hours to months |
+    /// | METERED | anything | no |
+    ///
+    /// # Errors
+    /// Which row of the table it breaks.
+    pub fn resizes_to(&self, to: &Self) -> Result<(), PlanChangeError> {
+        match (self.model, to.model) {
+            (ChargeModel::Metered, _) | (_, ChargeModel::Metered) => Err(PlanChangeError::Metered),
+            (one, other) if one != other => Err(PlanChangeError::Model),
+            (ChargeModel::Hourly | ChargeModel::Monthly, _) => {
+                self.holds_the_same_as(to)?;
+                let in_advance = self.timing == Timing::Advance || to.timing == Timing::Advance;
+                if in_advance && self.code != to.code { Err(PlanChangeError::Advance) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Whether a resource of it can be switched to `to`: from hours to months, of the same family and
+    /// counting the same sizes (R5.3).
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn switches_to(&self, to: &Self) -> Result<(), PlanChangeError> {
+        match (self.model, to.model) {
+            (ChargeModel::Hourly, ChargeModel::Monthly) => self.holds_the_same_as(to),
+            (ChargeModel::Hourly | ChargeModel::Monthly | ChargeModel::Metered, _) => {
+                Err(PlanChangeError::NotToMonthly)
+            }
+        }
+    }
+
+    fn holds_the_same_as(&self, to: &Self) -> Result<(), PlanChangeError> {
+        if self.family != to.family {
+            Err(PlanChangeError::Family)
+        } else if self.unit.size(self.model) != to.unit.size(to.model) {
+            Err(PlanChangeError::Size)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether a resource can be created from it at `at`.
@@ -163,8 +271,17 @@ impl Plan {
 pub struct PriceVersion {
     /// The price of one unit, net.
     pub price: UnitPrice,
+    /// The price of a month it was derived from, if it was (R1.4): for display.
+    pub monthly: Option<UnitPrice>,
     /// From when on it rates usage: a full hour.
     pub effective: Instant,
+}
+
+/// The first instant at which a price may begin or end that is made known at `now`: the next full hour. The
+/// hour that has begun is rated already.
+#[must_use]
+pub fn earliest_change(now: Instant) -> Instant {
+    now.floor_hour().plus_hours(1)
 }
 
 impl PriceVersion {
@@ -230,7 +347,7 @@ mod tests {
 
     fn version(text: &str, currency: Currency, effective: &str) -> PriceVersion {
         let price = UnitPrice::parse(text, currency).expect("a price");
-        PriceVersion { price, effective: at(effective) }
+        PriceVersion { price, monthly: None, effective: at(effective) }
     }
 
     fn plan(model: ChargeModel, unit: &str) -> Plan {
@@ -240,7 +357,9 @@ mod tests {
             family: PlanFamily::Instance,
             model,
             unit: Unit::parse(unit, model).expect("a unit"),
+            timing: Timing::Arrears,
             retired: None,
+            version: 1,
         }
     }
 
@@ -294,6 +413,37 @@ mod tests {
         assert_eq!(with_tax("0.0000555556", "20").as_deref(), Some("0.00006666672"));
         assert_eq!(with_tax("100", "5.5").as_deref(), Some("105.5"));
         assert_eq!(with_tax("999999999999999999.9999999999", "20"), None);
+    }
+
+    #[test]
+    fn plans_change_within_their_model_family_and_size_and_switch_from_hours_to_months_only() {
+        let (hours, months) = (plan(ChargeModel::Hourly, "hour"), plan(ChargeModel::Monthly, "month"));
+        let gib = plan(ChargeModel::Hourly, "GiB-hour");
+        let storage = Plan { family: PlanFamily::Storage, ..hours.clone() };
+        let metered = plan(ChargeModel::Metered, "GiB");
+        assert_eq!(hours.resizes_to(&hours), Ok(()));
+        assert_eq!(hours.resizes_to(&months), Err(PlanChangeError::Model));
+        assert_eq!(hours.resizes_to(&gib), Err(PlanChangeError::Size));
+        assert_eq!(hours.resizes_to(&storage), Err(PlanChangeError::Family));
+        assert_eq!(metered.resizes_to(&metered), Err(PlanChangeError::Metered));
+        assert_eq!(hours.switches_to(&months), Ok(()));
+        assert_eq!(gib.switches_to(&months), Err(PlanChangeError::Size));
+        assert_eq!(gib.switches_to(&plan(ChargeModel::Monthly, "GiB-month")), Ok(()));
+        assert_eq!(months.switches_to(&hours), Err(PlanChangeError::NotToMonthly));
+        let advance = Plan { timing: Timing::Advance, ..months.clone() };
+        assert_eq!(advance.resizes_to(&advance), Ok(()));
+        let other = Plan { code: PlanCode::parse("b3-16").expect("a code"), ..advance.clone() };
+        assert_eq!(advance.resizes_to(&other), Err(PlanChangeError::Advance));
+        assert_eq!(
+            months.resizes_to(&Plan { timing: Timing::Advance, ..other }),
+            Err(PlanChangeError::Advance)
+        );
+    }
+
+    #[test]
+    fn a_price_changes_at_the_next_full_hour_at_the_earliest() {
+        assert_eq!(earliest_change(at("2027-03-10T11:00:00Z")), at("2027-03-10T12:00:00Z"));
+        assert_eq!(earliest_change(at("2027-03-10T11:59:59.999999Z")), at("2027-03-10T12:00:00Z"));
     }
 
     #[test]

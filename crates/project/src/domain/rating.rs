@@ -1,8 +1,9 @@
 //! Rating: from what a resource held to what is due for it (R5.2, R5.3, R1.4).
 //!
 //! Owns: which hours and months are charged, under which plan and at which price version.
-//! Always holds: no hour of a resource is charged twice; one line per plan × price version × calendar
-//! month, rounded once; the sum of the quantities of a period is the sum of the quantities of its parts.
+//! Always holds: no hour and no day of a month is charged twice; one line per plan × price version × calendar
+//! month, rounded once; what is due for a period is what is due for its parts, wherever it is cut; the order
+//! in which intervals come changes nothing.
 //! Refuses to know: the clock, the database, tax, and who pays.
 //!
 //! | model | charged | quantity | divisor |
@@ -10,20 +11,36 @@
 //! | HOURLY | every wall-clock hour touched, the begun ones included | size × hours | 1 |
 //! | MONTHLY, month of activation | from the start day to the month's end | size × days left | days of the month |
 //! | MONTHLY, there on the 1st | the full month | size | 1 |
+//! | MONTHLY in advance, there on the 1st | the month that begins, with the period that ends there | size | 1 |
+//! | MONTHLY in advance, added or grown | at once, by [`due_at_once`], and never here | size or growth × days left | days of the month |
 //! | METERED | nothing here: what is measured comes as events | | |
 //!
-//! An hour touched under two HOURLY plans is charged once, at the dearer. A monthly charge once due is
-//! not reduced by removal.
+//! An hour touched under two HOURLY plans, or at two sizes, is charged once, at the dearer ([`hours`]). A
+//! monthly charge once due is not reduced by removal; where a resource was resized within the month, each
+//! of its days is charged once, at the dearest of what fell due for it ([`months`]).
 
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BTreeMap,
+    num::NonZeroU32,
+};
 
 use florin_settlement::{
     Currency, Instant, Money, Month, Period, Quantity, RateError, RoundingError, UnitPrice, rounding,
 };
 
-use super::plan::{ChargeModel, PlanCode, PricedPlan};
+use super::{
+    plan::{ChargeModel, PlanCode, Timing},
+    tariff::{Priced, Tariff, Version},
+};
 
-const MICROS_PER_HOUR: i64 = 3_600_000_000;
+mod burn;
+mod hours;
+mod months;
+
+pub use burn::{Burn, StartingCost};
+pub(crate) use burn::{burn_per_hour, cost_of_starting};
+pub(crate) use months::due_at_once;
 
 /// What a resource was for a while: a plan and a size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,39 +98,6 @@ pub enum RatingError {
     Amount(#[from] RoundingError),
 }
 
-/// The catalogue as one account sees it: priced plans by code, in its currency.
-#[derive(Clone, Debug)]
-pub(crate) struct Tariff<'catalogue> {
-    currency: Currency,
-    plans: &'catalogue BTreeMap<PlanCode, PricedPlan>,
-}
-
-impl<'catalogue> Tariff<'catalogue> {
-    /// The tariff of accounts in `currency`.
-    #[must_use]
-    pub(crate) const fn new(currency: Currency, plans: &'catalogue BTreeMap<PlanCode, PricedPlan>) -> Self {
-        Self { currency, plans }
-    }
-
-    fn plan(&self, code: &PlanCode) -> Result<&'catalogue PricedPlan, RatingError> {
-        self.plans.get(code).ok_or_else(|| RatingError::UnknownPlan(code.clone()))
-    }
-
-    fn price(&self, code: &PlanCode, at: Instant) -> Result<Priced, RatingError> {
-        let version = self
-            .plan(code)?
-            .version_at(self.currency, at)
-            .ok_or_else(|| RatingError::Unpriced { plan: code.clone(), currency: self.currency, at })?;
-        Ok(Priced { effective: version.effective, price: version.price })
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Priced {
-    effective: Instant,
-    price: UnitPrice,
-}
-
 /// Rates what one resource held in `period`, as known at `until`: what still runs is counted up to
 /// there, the hour that `until` cuts included. `held` may come in any order.
 ///
@@ -126,103 +110,36 @@ pub(crate) fn rate(
     until: Instant,
 ) -> Result<Vec<Rated>, RatingError> {
     let mut lines = Lines::default();
-    let mut hourly = Vec::new();
+    let (mut touched, mut committed) = (Vec::new(), Vec::new());
     for held in held.iter().filter(|held| held.from <= until) {
-        let stretch = Stretch { held, to: held.to.unwrap_or(until).min(until).max(held.from) };
-        match tariff.plan(&held.plan)?.plan.model {
-            ChargeModel::Hourly => hourly.extend(stretch.hours_in(period)),
-            ChargeModel::Monthly => stretch.months_in(period, tariff, &mut lines)?,
-            ChargeModel::Metered => {}
+        let stretch = Stretch { held, until };
+        let plan = &tariff.plan(&held.plan)?.plan;
+        match (plan.model, plan.timing) {
+            (ChargeModel::Hourly, _) => touched.extend(stretch.hours_in(period)),
+            (ChargeModel::Monthly, Timing::Arrears) => {
+                committed.extend(stretch.months_in(period, tariff)?);
+            }
+            (ChargeModel::Monthly, Timing::Advance) => stretch.renewals_in(period, tariff, &mut lines)?,
+            (ChargeModel::Metered, _) => {}
         }
     }
-    charge_hours(&hourly, tariff, &mut lines)?;
+    hours::charge(&touched, tariff, &mut lines)?;
+    months::charge(&committed, period, &mut lines)?;
     lines.into_rated()
 }
 
-/// What was held, up to the instant it is looked at.
+/// What was held, as known at an instant.
 #[derive(Clone, Copy)]
 struct Stretch<'held> {
     held: &'held Held,
-    to: Instant,
+    until: Instant,
 }
 
-/// The wall-clock hours a stretch touches, `[from, to)` on full hours.
-#[derive(Clone, Copy)]
-struct Hours<'held> {
-    held: &'held Held,
-    from: Instant,
-    to: Instant,
-}
-
-impl<'held> Stretch<'held> {
-    /// The hours touched that begin in `period`. What came and went in one instant touched its hour.
-    fn hours_in(self, period: Period) -> Option<Hours<'held>> {
-        let first = self.held.from.floor_hour();
-        let from = first.max(period.from().ceil_hour());
-        let to = self.to.ceil_hour().max(first.plus_hours(1)).min(period.to().ceil_hour());
-        (from < to).then_some(Hours { held: self.held, from, to })
+impl Stretch<'_> {
+    /// Until when it was held, as far as is known.
+    fn end(&self) -> Instant {
+        self.held.to.unwrap_or(self.until).min(self.until).max(self.held.from)
     }
-
-    /// The monthly charges that fall due in `period`: at the start, and on each 1st it is there.
-    fn months_in(self, period: Period, tariff: &Tariff<'_>, lines: &mut Lines) -> Result<(), RatingError> {
-        let start = self.held.from;
-        if period.contains(start) {
-            let month = Month::of(start);
-            let days = month.days();
-            let left = days.get() + 1 - start.day_of_month();
-            let (quantity, divisor) = match NonZeroU32::new(left) {
-                Some(left) if left < days => (Quantity::whole(left.get()), days),
-                Some(_) | None => (Quantity::whole(1), NonZeroU32::MIN),
-            };
-            let charged = Charged { from: start.floor_day(), to: month.end(), quantity, divisor };
-            lines.add(self.held, tariff.price(&self.held.plan, start)?, charged)?;
-        }
-        let firsts = months_from(Month::of(start.max(period.from())));
-        for month in firsts.take_while(|month| month.start() < self.to && month.start() < period.to()) {
-            if month.start() > start && period.contains(month.start()) {
-                let (quantity, divisor) = (Quantity::whole(1), NonZeroU32::MIN);
-                let charged = Charged { from: month.start(), to: month.end(), quantity, divisor };
-                lines.add(self.held, tariff.price(&self.held.plan, month.start())?, charged)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Between two neighbouring cuts nothing changes: who touches the hours, at which price, in which month.
-fn charge_hours(touched: &[Hours<'_>], tariff: &Tariff<'_>, lines: &mut Lines) -> Result<(), RatingError> {
-    let cuts = cuts(touched, tariff)?;
-    for (from, to) in cuts.iter().zip(cuts.iter().skip(1)) {
-        let mut dearest: Option<(&Held, Priced, Cost)> = None;
-        for hours in touched.iter().filter(|hours| hours.from <= *from && *to <= hours.to) {
-            let priced = tariff.price(&hours.held.plan, *from)?;
-            let cost = Cost::of(priced.price, hours.held.size)?;
-            if dearest.as_ref().is_none_or(|(_, _, known)| *known < cost) {
-                dearest = Some((hours.held, priced, cost));
-            }
-        }
-        if let Some((held, priced, _)) = dearest {
-            let (quantity, divisor) = (Quantity::whole(hours_between(*from, *to)), NonZeroU32::MIN);
-            lines.add(held, priced, Charged { from: *from, to: *to, quantity, divisor })?;
-        }
-    }
-    Ok(())
-}
-
-fn cuts(touched: &[Hours<'_>], tariff: &Tariff<'_>) -> Result<Vec<Instant>, RatingError> {
-    let mut cuts = Vec::new();
-    for hours in touched {
-        cuts.extend([hours.from, hours.to]);
-        let versions = tariff.plan(&hours.held.plan)?.versions_in(tariff.currency);
-        let within = |at: &Instant| hours.from < *at && *at < hours.to;
-        cuts.extend(versions.iter().map(|version| version.effective.ceil_hour()).filter(within));
-        let firsts =
-            months_from(Month::of(hours.from)).map(Month::start).take_while(|first| *first < hours.to);
-        cuts.extend(firsts.filter(within));
-    }
-    cuts.sort_unstable();
-    cuts.dedup();
-    Ok(cuts)
 }
 
 /// `first` and every month after it, to the end of the calendar.
@@ -230,12 +147,7 @@ fn months_from(first: Month) -> impl Iterator<Item = Month> {
     std::iter::successors(Some(first), |month| Some(month.next()).filter(|next| next > month))
 }
 
-fn hours_between(from: Instant, to: Instant) -> u32 {
-    u32::try_from((to.micros() - from.micros()) / MICROS_PER_HOUR)
-        .expect("a month has fewer hours than 32 bits count")
-}
-
-/// What an hour costs, exactly: price × size as an integer at 20 decimals.
+/// What a unit of time of something costs, exactly: price × size as an integer at 20 decimals.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost(i128);
 
@@ -253,6 +165,27 @@ impl Cost {
     }
 }
 
+/// Something that may be charged for an hour or a day, at its price and cost.
+#[derive(Clone, Copy)]
+struct Offer<'held> {
+    held: &'held Held,
+    priced: Priced,
+    cost: Cost,
+}
+
+impl<'held> Offer<'held> {
+    fn of(held: &'held Held, priced: Priced) -> Result<Self, RatingError> {
+        Ok(Self { held, priced, cost: Cost::of(priced.price, held.size)? })
+    }
+
+    /// Which of two is charged: the dearer; of equals one that does not depend on the order they came in.
+    fn against(&self, other: &Self) -> Ordering {
+        let rank = |offer: &Self| (offer.cost, offer.held.size, Reverse(offer.priced.version));
+        let by_plan = other.held.plan.cmp(&self.held.plan);
+        rank(self).cmp(&rank(other)).then(by_plan)
+    }
+}
+
 struct Charged {
     from: Instant,
     to: Instant,
@@ -262,7 +195,7 @@ struct Charged {
 
 /// Lines in the making: quantities are summed, amounts are not (R1.4).
 #[derive(Default)]
-struct Lines(BTreeMap<(Month, PlanCode, Instant, NonZeroU32), Line>);
+struct Lines(BTreeMap<(Month, PlanCode, Version, NonZeroU32), Line>);
 
 struct Line {
     from: Instant,
@@ -274,7 +207,7 @@ struct Line {
 impl Lines {
     fn add(&mut self, held: &Held, priced: Priced, charged: Charged) -> Result<(), RatingError> {
         let quantity = held.size.checked_mul(charged.quantity)?;
-        let key = (Month::of(charged.from), held.plan.clone(), priced.effective, charged.divisor);
+        let key = (Month::of(charged.from), held.plan.clone(), priced.version, charged.divisor);
         let line = self.0.entry(key).or_insert(Line {
             from: charged.from,
             to: charged.to,
@@ -288,15 +221,17 @@ impl Lines {
     }
 
     fn into_rated(self) -> Result<Vec<Rated>, RatingError> {
-        let rated = self.0.into_iter().map(|((_, plan, price_effective, divisor), line)| {
+        let rated = self.0.into_iter().map(|((_, plan, version, divisor), line)| {
             let Line { from, to, quantity, unit_price } = line;
             let net = rounding::line_net(quantity, unit_price, divisor)?;
             let period = Period::try_new(from, to).expect("a charge begins before it ends");
-            Ok(Rated { plan, price_effective, period, quantity, divisor, unit_price, net })
+            Ok(Rated { plan, price_effective: version.effective, period, quantity, divisor, unit_price, net })
         });
         rated.collect()
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

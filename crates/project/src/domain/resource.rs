@@ -40,7 +40,7 @@ pub(crate) const SIZE_SCALE_MAX: u32 = 6;
 /// The largest size: a million GiB is a petabyte.
 const SIZE_MAX: u32 = 1_000_000_000;
 
-/// The customer's own keys and values; they travel to lines and cost exports.
+/// The customer's own keys and values. A line carries those its resource has when the line is made.
 pub type Labels = BTreeMap<String, String>;
 
 /// Something running in a project.
@@ -77,6 +77,23 @@ impl Resource {
         resource_name(self.account, self.project, self.id)
     }
 
+    /// The resource, going on under `plan` in `size`.
+    #[must_use]
+    pub(crate) fn changed_to(&self, plan: PlanCode, size: Quantity) -> Self {
+        Self { plan, size, version: self.version + 1, ..self.clone() }
+    }
+
+    /// The resource with another name or labels.
+    #[must_use]
+    pub(crate) fn updated(&self, change: &Change) -> Self {
+        Self {
+            display_name: change.display_name.clone().unwrap_or_else(|| self.display_name.clone()),
+            labels: change.labels.clone().unwrap_or_else(|| self.labels.clone()),
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+
     /// The resource, gone from `at` on; none if it was gone before.
     #[must_use]
     pub fn removed_at(self, at: Instant) -> Option<Self> {
@@ -91,6 +108,30 @@ impl Resource {
 #[must_use]
 pub fn resource_name(account: AccountId, project: ProjectId, resource: ResourceId) -> String {
     grandchild_name(account, "projects", project, "resources", resource)
+}
+
+/// What an update changes; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// What to call it.
+    pub display_name: Option<String>,
+    /// All its keys and values.
+    pub labels: Option<Labels>,
+}
+
+impl Change {
+    /// Everything that is wrong by itself; fields under `prefix`.
+    #[must_use]
+    pub(crate) fn violations(&self, prefix: &str) -> Violations {
+        let mut violations = Violations::new();
+        if let Some(name) = &self.display_name {
+            check_name(prefix, name, &mut violations);
+        }
+        if let Some(labels) = &self.labels {
+            check_labels(prefix, labels, &mut violations);
+        }
+        violations
+    }
 }
 
 /// Whether a resource is still there.
@@ -122,28 +163,16 @@ impl NewResource {
     #[must_use]
     pub(crate) fn violations(&self, prefix: &str) -> Violations {
         let mut violations = Violations::new();
-        let named = self.display_name.chars().count() <= DISPLAY_NAME_CHARACTERS_MAX
-            && !self.display_name.chars().any(char::is_control);
-        violations.check(
-            &format!("{prefix}display_name"),
-            named,
-            format!("must have at most {DISPLAY_NAME_CHARACTERS_MAX} characters and no control characters"),
-        );
+        check_name(prefix, &self.display_name, &mut violations);
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         violations.check(
             &format!("{prefix}region"),
             self.region.len() <= REGION_BYTES_MAX && self.region.bytes().all(plain),
             format!("must have at most {REGION_BYTES_MAX} lower-case letters, digits and dashes"),
         );
-        self.check_labels(prefix, &mut violations);
+        check_labels(prefix, &self.labels, &mut violations);
         if let Some(size) = self.size {
-            let bounded = !size.is_zero() && size <= Quantity::whole(SIZE_MAX);
-            let coarse = size.value().scale() <= SIZE_SCALE_MAX;
-            violations.check(
-                &format!("{prefix}size"),
-                bounded && coarse,
-                format!("must be above 0, at most {SIZE_MAX}, with up to {SIZE_SCALE_MAX} decimals"),
-            );
+            check_size(prefix, size, &mut violations);
         }
         violations
     }
@@ -151,33 +180,57 @@ impl NewResource {
     /// What is wrong with it as a resource of `plan`.
     #[must_use]
     pub(crate) fn violations_under(&self, plan: &Plan, prefix: &str) -> Violations {
-        let mut violations = Violations::new();
-        let one = self.size.is_none_or(|size| size == Quantity::whole(1));
-        violations.check(
-            &format!("{prefix}size"),
-            plan.is_sized() || one,
-            format!("must be 1 or absent: {} is charged per {}", plan.code, plan.unit),
-        );
-        violations
+        violations_of_size(self.size, plan, prefix)
     }
+}
 
-    fn check_labels(&self, prefix: &str, violations: &mut Violations) {
-        let field = format!("{prefix}labels");
-        violations.check(&field, self.labels.len() <= LABELS_MAX, format!("must be at most {LABELS_MAX}"));
-        let fits =
-            |text: &str, max: usize| text.chars().count() <= max && !text.chars().any(char::is_control);
-        for (key, value) in self.labels.iter().take(LABELS_MAX) {
-            violations.check(
-                &field,
-                !key.is_empty() && fits(key, KEY_CHARACTERS_MAX),
-                format!("keys have 1 to {KEY_CHARACTERS_MAX} characters and no control characters"),
-            );
-            violations.check(
-                &format!("{field}[{}]", key.chars().take(KEY_CHARACTERS_MAX).collect::<String>()),
-                fits(value, VALUE_CHARACTERS_MAX),
-                format!("values have at most {VALUE_CHARACTERS_MAX} characters and no control characters"),
-            );
-        }
+/// What is wrong with `size` of `plan`: only some plans have sizes.
+#[must_use]
+pub(crate) fn violations_of_size(size: Option<Quantity>, plan: &Plan, prefix: &str) -> Violations {
+    let mut violations = Violations::new();
+    let one = size.is_none_or(|size| size == Quantity::whole(1));
+    violations.check(
+        &format!("{prefix}size"),
+        plan.is_sized() || one,
+        format!("must be 1 or absent: {} is charged per {}", plan.code, plan.unit),
+    );
+    violations
+}
+
+/// What is wrong with `size` by itself.
+pub(crate) fn check_size(prefix: &str, size: Quantity, violations: &mut Violations) {
+    let bounded = !size.is_zero() && size <= Quantity::whole(SIZE_MAX);
+    let coarse = size.value().scale() <= SIZE_SCALE_MAX;
+    violations.check(
+        &format!("{prefix}size"),
+        bounded && coarse,
+        format!("must be above 0, at most {SIZE_MAX}, with up to {SIZE_SCALE_MAX} decimals"),
+    );
+}
+
+fn check_name(prefix: &str, name: &str, violations: &mut Violations) {
+    violations.check(
+        &format!("{prefix}display_name"),
+        name.chars().count() <= DISPLAY_NAME_CHARACTERS_MAX && !name.chars().any(char::is_control),
+        format!("must have at most {DISPLAY_NAME_CHARACTERS_MAX} characters and no control characters"),
+    );
+}
+
+fn check_labels(prefix: &str, labels: &Labels, violations: &mut Violations) {
+    let field = format!("{prefix}labels");
+    violations.check(&field, labels.len() <= LABELS_MAX, format!("must be at most {LABELS_MAX}"));
+    let fits = |text: &str, max: usize| text.chars().count() <= max && !text.chars().any(char::is_control);
+    for (key, value) in labels.iter().take(LABELS_MAX) {
+        violations.check(
+            &field,
+            !key.is_empty() && fits(key, KEY_CHARACTERS_MAX),
+            format!("keys have 1 to {KEY_CHARACTERS_MAX} characters and no control characters"),
+        );
+        violations.check(
+            &format!("{field}[{}]", key.chars().take(KEY_CHARACTERS_MAX).collect::<String>()),
+            fits(value, VALUE_CHARACTERS_MAX),
+            format!("values have at most {VALUE_CHARACTERS_MAX} characters and no control characters"),
+        );
     }
 }
 
@@ -186,7 +239,7 @@ mod tests {
     use florin_settlement::PlanFamily;
 
     use super::*;
-    use crate::domain::plan::{ChargeModel, Unit};
+    use crate::domain::plan::{ChargeModel, Timing, Unit};
 
     fn new() -> NewResource {
         NewResource {
@@ -238,7 +291,9 @@ mod tests {
             family: PlanFamily::Instance,
             model: ChargeModel::Hourly,
             unit: Unit::parse("hour", ChargeModel::Hourly).expect("a unit"),
+            timing: Timing::Arrears,
             retired: None,
+            version: 1,
         };
         assert!(sized("1").violations_under(&instance, "").as_slice().is_empty());
         assert_eq!(fields(&sized("2").violations_under(&instance, "")), ["size"]);

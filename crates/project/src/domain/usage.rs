@@ -23,7 +23,7 @@ pub struct RatedLine {
     pub resource_name: String,
     /// Where it ran; may be empty.
     pub region: String,
-    /// The resource's labels.
+    /// The resource's labels as they are now.
     pub labels: Labels,
     /// The plan's code.
     pub plan: String,
@@ -45,6 +45,17 @@ pub struct RatedLine {
     pub unit_price: UnitPrice,
     /// What the line comes to, before tax and credit.
     pub net: Money,
+}
+
+/// Something that fell due in advance and stands on no invoice (R5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AdvanceDue {
+    /// When it fell due: the instant its invoice is settled at.
+    pub due: Instant,
+    /// Whose.
+    pub account: AccountId,
+    /// Of which project.
+    pub project: ProjectId,
 }
 
 /// A project with something that may be due for a period, in settlement order (R7.7).

@@ -2,7 +2,8 @@
 
 use florin_api::project::v1::{
     AddResourceRequest, GetResourceRequest, ListResourcesRequest, ListResourcesResponse,
-    RemoveResourceRequest, Resource, resource_service_server::ResourceService,
+    RemoveResourceRequest, ResizeResourceRequest, Resource, SwitchToMonthlyRequest, UpdateResourceRequest,
+    resource_service_server::ResourceService,
 };
 use florin_platform::{Platform, call::Call, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
@@ -10,7 +11,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     convert,
     error::Error,
-    service::{query, resources},
+    service::{query, resize, resources},
 };
 
 /// The resource service over `platform`.
@@ -77,12 +78,57 @@ impl ResourceService for ResourceRpc {
     ) -> Result<Response<Resource>, Status> {
         let call = &Call::of(&request);
         let request = &request.into_inner();
-        let named = convert::resource::name("name", &request.name).map_err(Error::from)?;
-        let key = RequestKey::new(&self.platform, call, named.0, &request.request_id, request);
+        let named = &convert::resource::removed(request).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
         let remove = |tx, now| async move {
-            let removed = resources::remove_resource(&tx, now, call, named, &request.etag).await?;
+            let removed = resources::remove_resource(&tx, now, call, named).await?;
             Ok(convert::resource::resource(&removed))
         };
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, remove).await?))
+    }
+
+    async fn update_resource(
+        &self,
+        request: Request<UpdateResourceRequest>,
+    ) -> Result<Response<Resource>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let (named, change) = &convert::resource::updated(request).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
+        let update = |tx, now| async move {
+            let updated = resources::update_resource(&tx, now, call, named, change).await?;
+            Ok(convert::resource::resource(&updated))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, update).await?))
+    }
+
+    async fn resize_resource(
+        &self,
+        request: Request<ResizeResourceRequest>,
+    ) -> Result<Response<Resource>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let (named, new) = &convert::resource::resized(request).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
+        let resize = |tx, now| async move {
+            let resized = resize::resize_resource(&tx, now, call, named, new).await?;
+            Ok(convert::resource::resource(&resized))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, resize).await?))
+    }
+
+    async fn switch_to_monthly(
+        &self,
+        request: Request<SwitchToMonthlyRequest>,
+    ) -> Result<Response<Resource>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let (named, plan) = &convert::resource::switched(request).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
+        let switch = |tx, now| async move {
+            let switched = resize::switch_to_monthly(&tx, now, call, named, plan).await?;
+            Ok(convert::resource::resource(&switched))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, switch).await?))
     }
 }

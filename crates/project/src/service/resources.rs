@@ -1,17 +1,18 @@
-//! Adding and removing resources: one call each, with effect at once (R5.2).
+//! Adding, renaming and removing resources: one call each, with effect at once (R5.2).
 
 use florin_credit::ProjectId;
 use florin_platform::{audit, call::Call, db::Tx, etag, id::AccountId, outbox, wire::decimal};
 use florin_settlement::{Instant, Quantity};
 
-use super::{catalogue, query};
+use super::{advance, catalogue, query};
 use crate::{
     domain::{
-        project::{ProjectState, project_name},
-        resource::{NewResource, Resource, ResourceId, resource_name},
+        plan::{PlanCode, PricedPlan},
+        project::{Project, ProjectState, project_name},
+        resource::{Change, NewResource, Resource, ResourceId, resource_name},
     },
     error::Error,
-    events::{ResourceAdded, ResourceRemoved},
+    events::{ResourceAdded, ResourceRemoved, ResourceUpdated},
     store,
 };
 
@@ -29,13 +30,7 @@ pub(crate) async fn add_resource(
     if project.state != ProjectState::Active {
         return Err(Error::NotActive(project.state));
     }
-    let priced = catalogue::plan(tx, &new.plan).await?;
-    if let Some(retired) = priced.plan.retired.filter(|_| !priced.plan.is_sold_at(at)) {
-        return Err(Error::PlanRetired { plan: new.plan.to_string(), retired });
-    }
-    if priced.version_at(project.currency, at).is_none() {
-        return Err(Error::PriceMissing { plan: new.plan.to_string(), currency: project.currency });
-    }
+    let priced = sold(tx, at, &new.plan, &project).await?;
     new.violations_under(&priced.plan, "resource.").finish()?;
 
     let resource = Resource {
@@ -52,11 +47,70 @@ pub(crate) async fn add_resource(
         removed: None,
     };
     let name = resource.name();
-    store::resource::insert(tx, &resource).await?;
+    let ordinal = store::resource::insert(tx, &resource).await?;
+    advance::note(tx, at, &resource, ordinal, &[], &priced).await?;
     audit::record(tx, at, call, account, &name).await?;
     let size = Some(decimal(resource.size.value()));
     let fact = ResourceAdded { resource: name, plan: format!("plans/{}", resource.plan), size };
     outbox::append(tx, at, account, &fact).await?;
+    Ok(resource)
+}
+
+/// The plan, if it is sold now and has a price in the project's currency.
+pub(crate) async fn sold(
+    tx: &Tx,
+    at: Instant,
+    code: &PlanCode,
+    project: &Project,
+) -> Result<PricedPlan, Error> {
+    let priced = catalogue::plan(tx, code).await?;
+    if let Some(retired) = priced.plan.retired.filter(|_| !priced.plan.is_sold_at(at)) {
+        return Err(Error::PlanRetired { plan: code.to_string(), retired });
+    }
+    if priced.version_at(project.currency, at).is_none() {
+        return Err(Error::PriceMissing { plan: code.to_string(), currency: project.currency });
+    }
+    Ok(priced)
+}
+
+/// A resource to change, and the version the caller has seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) account: AccountId,
+    pub(crate) project: ProjectId,
+    pub(crate) resource: ResourceId,
+    pub(crate) etag: String,
+}
+
+/// The resource of `named`, its account locked, if it is there in the version seen.
+pub(crate) async fn locked(tx: &Tx, call: &Call, named: &Named) -> Result<Resource, Error> {
+    let Named { account, project, resource, .. } = *named;
+    query::visible(call, account, || resource_name(account, project, resource))?;
+    florin_account::lock(tx, &[account]).await?;
+    let resource = query::owned_resource(tx, call, account, project, resource).await?;
+    let name = resource.name();
+    if !etag::allows(&named.etag, &name, resource.version) {
+        return Err(Error::EtagMismatch(name));
+    }
+    Ok(resource)
+}
+
+/// The fields an Update may name.
+pub(crate) const UPDATABLE: &[&str] = &["display_name", "labels"];
+
+/// Changes what a resource is called and its labels, also of a removed one: its lines are still to be made.
+pub(crate) async fn update_resource(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    named: &Named,
+    change: &Change,
+) -> Result<Resource, Error> {
+    let resource = locked(tx, call, named).await?.updated(change);
+    store::resource::save(tx, &resource).await?;
+    let name = resource.name();
+    audit::record(tx, at, call, resource.account, &name).await?;
+    outbox::append(tx, at, resource.account, &ResourceUpdated { resource: name }).await?;
     Ok(resource)
 }
 
@@ -66,19 +120,13 @@ pub(crate) async fn remove_resource(
     tx: &Tx,
     at: Instant,
     call: &Call,
-    (account, project, resource): (AccountId, ProjectId, ResourceId),
-    given_etag: &str,
+    named: &Named,
 ) -> Result<Resource, Error> {
-    query::visible(call, account, || resource_name(account, project, resource))?;
-    florin_account::lock(tx, &[account]).await?;
-    let resource = query::owned_resource(tx, call, account, project, resource).await?;
+    let resource = locked(tx, call, named).await?;
     let name = resource.name();
-    if !etag::allows(given_etag, &name, resource.version) {
-        return Err(Error::EtagMismatch(name));
-    }
     let Some(resource) = resource.removed_at(at) else { return Err(Error::ResourceRemoved(name)) };
     store::resource::remove(tx, &resource).await?;
-    audit::record(tx, at, call, account, &name).await?;
-    outbox::append(tx, at, account, &ResourceRemoved { resource: name }).await?;
+    audit::record(tx, at, call, resource.account, &name).await?;
+    outbox::append(tx, at, resource.account, &ResourceRemoved { resource: name }).await?;
     Ok(resource)
 }

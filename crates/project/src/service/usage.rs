@@ -10,7 +10,8 @@ use sea_orm::ConnectionTrait;
 use crate::{
     domain::{
         plan::{PlanCode, PricedPlan},
-        rating::{self, RatingError, Tariff},
+        rating::{self, RatingError},
+        tariff::{OwnPrices, Tariff},
         usage::RatedLine,
     },
     error::Error,
@@ -20,7 +21,10 @@ use crate::{
 /// What `projects` used in `period`, as known at `until`: what still runs is counted up to there, the
 /// hour that `until` cuts included. Ordered by account, project, resource, month, plan and price version.
 ///
-/// A fixed number of queries, however many projects: what they held, the plans, the prices.
+/// What was charged in advance as it was added is not among them: see [`super::advance`]. What is charged in
+/// advance on the 1st at which `period` ends is.
+///
+/// A fixed number of queries, however many projects: what they held, the plans, the prices, those negotiated.
 ///
 /// # Errors
 /// [`Error::Rating`] if anything of any of the projects cannot be rated.
@@ -36,9 +40,15 @@ pub async fn of_projects(
         used.iter().flat_map(|usage| &usage.held).map(|held| &held.plan).collect();
     let codes: Vec<&PlanCode> = codes.into_iter().collect();
     let catalogue = store::plan::of_codes(connection, &codes).await?;
+    let accounts: BTreeSet<AccountId> = used.iter().map(|usage| usage.account).collect();
+    let accounts: Vec<AccountId> = accounts.into_iter().collect();
+    let own = store::own_price::of_accounts(connection, &accounts).await?;
+    let nothing = OwnPrices::new();
     let mut lines = Vec::new();
     for usage in &used {
-        lines.extend(rated(usage, &catalogue, period, until)?);
+        let tariff = Tariff::new(usage.currency, &catalogue);
+        let tariff = tariff.with_own(own.get(&usage.account).unwrap_or(&nothing));
+        lines.extend(rated(usage, &catalogue, &tariff, period, until)?);
     }
     Ok(lines)
 }
@@ -46,11 +56,11 @@ pub async fn of_projects(
 fn rated(
     usage: &Usage,
     catalogue: &BTreeMap<PlanCode, PricedPlan>,
+    tariff: &Tariff<'_>,
     period: Period,
     until: Instant,
 ) -> Result<Vec<RatedLine>, RatingError> {
-    let tariff = Tariff::new(usage.currency, catalogue);
-    let rated = rating::rate(&usage.held, &tariff, period, until)?;
+    let rated = rating::rate(&usage.held, tariff, period, until)?;
     rated
         .into_iter()
         .map(|line| {

@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prel
 use super::plan::code_of;
 use crate::domain::{
     project::Project,
+    rating::Held,
     resource::{Labels, Resource, ResourceId, ResourceState},
 };
 
@@ -87,29 +88,81 @@ fn active(resource: &Resource) -> Result<ActiveModel, DbErr> {
 }
 
 /// Adds the resource, and the interval it holds its plan from now on.
-pub(crate) async fn insert(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
+pub(crate) async fn insert(tx: &Tx, resource: &Resource) -> Result<Ordinal, DbErr> {
     Entity::insert(active(resource)?).exec_without_returning(tx).await?;
-    let text = "INSERT INTO resource_interval \
-                (account_id, resource_id, ordinal, project_id, plan, size, started_at) \
-                VALUES ($1, $2, 1, $3, $4, $5, $6)";
-    let values = [
-        resource.account.into(),
-        resource.id.into(),
-        resource.project.into(),
-        resource.plan.as_str().into(),
-        Rate(resource.size.value()).into(),
-        At::from(resource.created).into(),
-    ];
-    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+    begin(tx, resource, Ordinal(1), resource.created).await
+}
+
+/// The place of an interval among those of its resource, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ordinal(pub(crate) i64);
+
+/// Keeps that the resource goes on under another plan or size: ends the open interval at `at`, and begins
+/// the next one there.
+pub(crate) async fn change(tx: &Tx, resource: &Resource, at: Instant) -> Result<Ordinal, DbErr> {
+    Entity::update(active(resource)?).exec(tx).await?;
+    end(tx, resource, at).await?;
+    let text = "SELECT CAST(COALESCE(MAX(ordinal), 0) AS bigint) FROM resource_interval \
+                WHERE account_id = $1 AND resource_id = $2";
+    let values = [resource.account.into(), resource.id.into()];
+    let row = tx.query_one_raw(sql(tx, text, values)).await?;
+    let last: i64 = row.ok_or_else(|| DbErr::RecordNotFound(TABLE.to_owned()))?.try_get_by_index(0)?;
+    begin(tx, resource, Ordinal(last + 1), at).await
+}
+
+/// Keeps what it is called and its labels.
+pub(crate) async fn save(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
+    Entity::update(active(resource)?).exec(tx).await.map(|_| ())
 }
 
 /// Keeps the removal, and ends the open interval there.
 pub(crate) async fn remove(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
     Entity::update(active(resource)?).exec(tx).await?;
-    let text = "UPDATE resource_interval SET ended_at = $3 \
+    match resource.removed {
+        Some(removed) => end(tx, resource, removed).await,
+        None => Ok(()),
+    }
+}
+
+async fn begin(tx: &Tx, resource: &Resource, ordinal: Ordinal, at: Instant) -> Result<Ordinal, DbErr> {
+    let text = "INSERT INTO resource_interval \
+                (account_id, resource_id, ordinal, project_id, plan, size, started_at) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values = [
+        resource.account.into(),
+        resource.id.into(),
+        ordinal.0.into(),
+        resource.project.into(),
+        resource.plan.as_str().into(),
+        Rate(resource.size.value()).into(),
+        At::from(at).into(),
+    ];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ordinal)
+}
+
+async fn end(tx: &Tx, resource: &Resource, at: Instant) -> Result<(), DbErr> {
+    let text = "UPDATE resource_interval SET ended_at = CASE WHEN started_at > $3 THEN started_at ELSE $3 END \
                 WHERE account_id = $1 AND resource_id = $2 AND ended_at IS NULL";
-    let values = [resource.account.into(), resource.id.into(), resource.removed.map(At::from).into()];
+    let values = [resource.account.into(), resource.id.into(), At::from(at).into()];
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}
+
+/// Everything a resource held, oldest first.
+pub(crate) async fn history(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: ResourceId,
+) -> Result<Vec<Held>, DbErr> {
+    let text = "SELECT plan, size, started_at, ended_at FROM resource_interval \
+                WHERE account_id = $1 AND resource_id = $2 ORDER BY ordinal";
+    let rows = connection.query_all_raw(sql(connection, text, [account.into(), id.into()])).await?;
+    rows.iter()
+        .map(|row| {
+            let (plan, rate): (String, Rate) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let (from, to): (At, Option<At>) = (row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+            Ok(Held { plan: code_of(&plan)?, size: size(rate)?, from: from.into(), to: to.map(Into::into) })
+        })
+        .collect()
 }
 
 pub(crate) async fn find(

@@ -18,7 +18,8 @@ async fn imported(db: &Db, now: Instant, yaml: &str) -> Result<Imported, florin_
 }
 
 async fn plan(house: &House, name: &str, issuer: &str) -> Plan {
-    let request = GetPlanRequest { name: name.to_owned(), issuer: issuer.to_owned() };
+    let request =
+        GetPlanRequest { name: name.to_owned(), issuer: issuer.to_owned(), ..GetPlanRequest::default() };
     house.catalog().get_plan(Request::new(request)).await.expect("a plan").into_inner()
 }
 
@@ -54,13 +55,13 @@ on_both_backends! {
         let french = plan(&house, "plans/b3-8", "issuers/fr").await;
         assert_eq!(prices(&french), BTreeMap::from([("EUR".to_owned(), ("0.111".to_owned(), Some("0.1332".to_owned())))]));
         let account = house.account("BE", "belgian@example.com").await;
-        let request = GetPlanRequest { name: "plans/b3-8".to_owned(), issuer: String::new() };
+        let request = GetPlanRequest { name: "plans/b3-8".to_owned(), issuer: String::new(), ..GetPlanRequest::default() };
         let belgian = house.catalog().get_plan(by(account, request)).await.expect("a plan").into_inner();
         assert_eq!(prices(&belgian)["EUR"].1.as_deref(), Some("0.13431"));
         assert_eq!(belgian.prices.len(), 1);
-        let request = GetPlanRequest { name: "plans/b3-8".to_owned(), issuer: "issuers/mars".to_owned() };
+        let request = GetPlanRequest { name: "plans/b3-8".to_owned(), issuer: "issuers/mars".to_owned(), ..GetPlanRequest::default() };
         assert_eq!(house.catalog().get_plan(Request::new(request)).await.expect_err("none").code(), Code::NotFound);
-        let request = GetPlanRequest { name: "plans/gone".to_owned(), issuer: String::new() };
+        let request = GetPlanRequest { name: "plans/gone".to_owned(), issuer: String::new(), ..GetPlanRequest::default() };
         let status = house.catalog().get_plan(Request::new(request)).await.expect_err("none");
         assert_eq!((status.code(), reason(&status).as_str()), (Code::NotFound, "PLAN_UNKNOWN"));
     }
@@ -159,7 +160,7 @@ on_both_backends! {
             assert!(refused.to_string().contains("it is history"), "{text}: {refused}");
         }
         if house.platform.db.backend() == sea_orm::DbBackend::Sqlite {
-            let replace = "INSERT OR REPLACE INTO plan_price SELECT plan, currency, effective_at, '0' FROM plan_price";
+            let replace = "INSERT OR REPLACE INTO plan_price (plan, currency, effective_at, unit_price) SELECT plan, currency, effective_at, '0' FROM plan_price";
             house.execute(replace, []).await.expect_err("REPLACE evades delete triggers");
         } else {
             house.execute("TRUNCATE plan_price", []).await.expect_err("TRUNCATE evades row triggers");

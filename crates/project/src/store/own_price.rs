@@ -1,0 +1,81 @@
+//! Rows of prices negotiated with accounts (R5.1).
+
+use std::collections::BTreeMap;
+
+use florin_platform::{
+    column::{At, Code, Rate},
+    db::{BINDS_MAX, Tx, sql},
+    id::AccountId,
+};
+use florin_settlement::Instant;
+use sea_orm::{ConnectionTrait, DbErr, Value};
+
+use super::plan::{amounts, code_of};
+use crate::domain::{
+    plan::PlanCode,
+    tariff::{OwnPrice, OwnPrices},
+};
+
+/// Everything negotiated with `accounts`, by account, plan and effective instant, in one query.
+pub(crate) async fn of_accounts(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+) -> Result<BTreeMap<AccountId, OwnPrices>, DbErr> {
+    let mut found: BTreeMap<AccountId, OwnPrices> = BTreeMap::new();
+    for chunk in accounts.chunks(BINDS_MAX) {
+        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "SELECT account_id, plan, effective_at, ends_at, currency, unit_price, monthly_price \
+             FROM account_price WHERE account_id IN ({places}) ORDER BY account_id, plan, effective_at"
+        );
+        let values = chunk.iter().map(|account| Value::from(*account));
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let currency: Code = row.try_get("", "currency")?;
+            let (price, monthly) = amounts(&row, currency)?;
+            let (effective, ends): (At, Option<At>) =
+                (row.try_get("", "effective_at")?, row.try_get("", "ends_at")?);
+            let own = OwnPrice { price, monthly, effective: effective.into(), ends: ends.map(Into::into) };
+            let plan: String = row.try_get("", "plan")?;
+            let of_account = found.entry(row.try_get("", "account_id")?).or_default();
+            of_account.entry(code_of(&plan)?).or_default().push(own);
+        }
+    }
+    Ok(found)
+}
+
+/// Keeps what was negotiated. The plan is locked, and no price of the account begins at the same instant.
+pub(crate) async fn insert(
+    tx: &Tx,
+    at: Instant,
+    account: AccountId,
+    plan: &PlanCode,
+    own: OwnPrice,
+) -> Result<(), DbErr> {
+    let text = "INSERT INTO account_price (account_id, plan, effective_at, ends_at, currency, unit_price, \
+                monthly_price, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let values = [
+        account.into(),
+        plan.as_str().into(),
+        At::from(own.effective).into(),
+        own.ends.map(At::from).into(),
+        Code(own.price.currency()).into(),
+        Rate(own.price.amount()).into(),
+        own.monthly.map(|monthly| Rate(monthly.amount())).into(),
+        At::from(at).into(),
+    ];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}
+
+/// Ends the price that began at `effective`.
+pub(crate) async fn end(
+    tx: &Tx,
+    account: AccountId,
+    plan: &PlanCode,
+    effective: Instant,
+    ends: Instant,
+) -> Result<(), DbErr> {
+    let text = "UPDATE account_price SET ends_at = $4 \
+                WHERE account_id = $1 AND plan = $2 AND effective_at = $3";
+    let values = [account.into(), plan.as_str().into(), At::from(effective).into(), At::from(ends).into()];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+}

@@ -185,6 +185,7 @@ impl Customer {
     pub async fn invoices(&self, kind: invoice::Kind) -> Vec<Invoice> {
         let request = ListInvoicesRequest {
             parent: self.account.clone(),
+            page_size: 1000,
             kinds: vec![kind.into()],
             ..Default::default()
         };

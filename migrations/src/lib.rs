@@ -19,6 +19,7 @@ mod m0005_project;
 mod m0006_invoicing;
 mod m0007_payment_life;
 mod m0008_credit_life;
+mod m0009_forgetting;
 mod m0010_project_life;
 mod m0011_catalogue;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_invoicing::Step),
             Box::new(m0007_payment_life::Step),
             Box::new(m0008_credit_life::Step),
+            Box::new(m0009_forgetting::Step),
             Box::new(m0010_project_life::Step),
             Box::new(m0011_catalogue::Step),
         ]

@@ -7,8 +7,11 @@
 //! | the same id, another body | refused |
 //! | success | the answer is stored beside the effect and committed with it |
 //! | refusal | the claim is rolled back, or released where the refusal leaves a trace |
+//! | a month later | [`Forget`] deletes it |
 //!
 //! Secrets are absent from stored answers: whoever renders an answer derives them again.
+
+mod forget;
 
 use std::future::Future;
 
@@ -24,6 +27,8 @@ use crate::{
     id::AccountId,
     secret,
 };
+
+pub use forget::Forget;
 
 /// The longest request id accepted, in characters.
 pub const REQUEST_ID_CHARACTERS_MAX: usize = 64;

@@ -14,8 +14,8 @@ use florin_platform::{
     clock::{Clock, Moved},
     db::{Db, Tx, sql},
     id::AccountId,
-    idempotency::{RequestIdRefused, RequestKey},
-    job::lease,
+    idempotency::{Forget, RequestIdRefused, RequestKey},
+    job::{Job, lease},
     secret::ServerKey,
 };
 use florin_settlement::Instant;
@@ -203,6 +203,37 @@ on_both_backends! {
             other.clock.move_to(&tx, Instant::parse("2030-01-01T00:00:00Z").unwrap()).await
         });
         assert_eq!(back.await.unwrap(), Moved::Passed);
+    }
+
+    /// Section 11: for thirty days the same request has the same answer; after that its row is gone.
+    async fn a_request_is_remembered_for_thirty_days_and_then_forgotten(db: TestDatabase) {
+        let platform = &platform(&db).await;
+        let job = &Forget::new(platform.clone());
+        let ask = || async {
+            let key = key(platform, "r1", "body");
+            let asked = platform.mutate::<Answer, Failure, _>(&key, |tx, _| async move {
+                add(&tx, "effects", 1).await?;
+                Ok(Answer::default())
+            });
+            asked.await.unwrap();
+            sum(platform, "effects").await
+        };
+        let wait = |days: u32| async move {
+            let moved = platform.db.write::<_, DbErr, _>(|tx| async move {
+                let now = platform.clock.now(&tx).await?;
+                platform.clock.move_to(&tx, now.plus_days(days)).await
+            });
+            assert_eq!(moved.await.unwrap(), Moved::Done);
+            job.run(100).await.unwrap()
+        };
+        assert_eq!(ask().await, 1);
+        let due = job.next_due().await.unwrap().unwrap();
+        assert!(due >= platform.clock.now(platform.db.reader()).await.unwrap().plus_days(30));
+        assert_eq!(wait(30).await, 0);
+        assert_eq!(ask().await, 1, "it is replayed");
+        assert_eq!(wait(2).await, 1);
+        assert_eq!(job.next_due().await.unwrap(), None);
+        assert_eq!(ask().await, 2, "it was forgotten");
     }
 
     /// R12.5: a job belongs to one replica until its lease ends.

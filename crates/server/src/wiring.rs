@@ -44,6 +44,7 @@ use florin_platform::{
     clock::Clock,
     db::Db,
     id::{Id, Kind},
+    idempotency::Forget,
     job::Job,
 };
 use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageRpc};
@@ -107,6 +108,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
     // What waits for a second operator above a configured amount (R6.13).
     let acts = Acts::new(florin_credit::acts(&project_gate));
+    jobs.push(Arc::new(Forget::new(platform.clone())));
     let schedule = Schedule::new(platform.clone(), jobs, replica);
 
     let (reporter, health_service) = tonic_health::server::health_reporter();

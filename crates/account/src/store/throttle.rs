@@ -34,13 +34,22 @@ pub(crate) async fn take(tx: &Tx, subject: &str, at: Instant) -> Result<Option<I
 
 /// Counts a failure in a row that was taken; the one that reaches the maximum locks and starts anew.
 pub(crate) async fn failed(tx: &Tx, subject: &str, at: Instant) -> Result<(), DbErr> {
-    let text = "UPDATE login_throttle SET failures = failures + 1 WHERE subject = $1";
-    tx.execute_raw(sql(tx, text, [subject.into()])).await?;
+    let text = "UPDATE login_throttle SET failures = failures + 1, failed_at = $2 WHERE subject = $1";
+    tx.execute_raw(sql(tx, text, [subject.into(), At::from(at).into()])).await?;
+    forget_old(tx, at).await?;
     let text =
         "UPDATE login_throttle SET failures = 0, locked_until = $2 WHERE subject = $1 AND failures >= $3";
     let until = At::from(at.plus_seconds(LOCK_SECONDS));
     tx.execute_raw(sql(tx, text, [subject.into(), until.into(), FAILURES_MAX.into()])).await?;
     Ok(())
+}
+
+/// Forgets a few subjects nobody has tried for a day: names nobody has do not pile up. Who tries adds one
+/// row and takes away two, so the table stays as small as the tries of a day.
+async fn forget_old(tx: &Tx, at: Instant) -> Result<(), DbErr> {
+    let text = "DELETE FROM login_throttle WHERE subject IN \
+                (SELECT subject FROM login_throttle WHERE failed_at < $1 ORDER BY failed_at LIMIT 2)";
+    tx.execute_raw(sql(tx, text, [At::from(at.minus_days(1)).into()])).await.map(|_| ())
 }
 
 /// Forgets the failures of `subject`.

@@ -35,7 +35,7 @@ pub const REFERENCE_TABLES: &[(&str, &str)] = &[
 /// Keyed by what is looked up, before the account is known.
 pub const DIRECTORY_TABLES: &[(&str, &str)] = &[
     ("account_directory", "e-mail or handle → account"),
-    ("invoice_number", "series, year, number → invoice: an issuer's, not an account's (R8.3)"),
+    ("invoice_number", "series, year, number → document: an issuer's, not an account's (R8.3)"),
     ("login_throttle", "counts failures by whatever name was tried, known or not"),
     ("payment_link", "payment link's token digest → order (R6.3)"),
     ("right_directory", "grantee → rights on other accounts' projects (R4.5)"),
@@ -47,7 +47,7 @@ pub const DIRECTORY_TABLES: &[(&str, &str)] = &[
 /// An issuer's own: numbers without gaps, and the runs that take them.
 pub const ISSUER_TABLES: &[(&str, &str)] = &[
     ("billing_run", "one per issuer and month, over all accounts"),
-    ("invoice_number", "series, year, number → invoice"),
+    ("invoice_number", "series, year, number → document"),
     ("invoice_series", "the last number of each series and year"),
 ];
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod billing_run;
 pub(crate) mod charge;
+pub(crate) mod credit_note;
+pub(crate) mod debt;
 pub(crate) mod draft;
 pub(crate) mod invoice;
 pub(crate) mod number;

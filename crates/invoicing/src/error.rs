@@ -7,11 +7,11 @@ use florin_platform::{
     refusal::Refusal,
     violation::Violations,
 };
-use florin_settlement::{Instant, Month, RoundingError};
+use florin_settlement::{Instant, MoneyError, Month, RoundingError};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
 use tonic::Status;
 
-use crate::domain::{draft::DraftError, record::ProofError};
+use crate::domain::{credit_note::CorrectionError, draft::DraftError, record::ProofError};
 
 /// A refusal by, or a failure of, the invoicing slice.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,15 @@ pub enum Error {
     /// Another runner moved the run on; this transaction is undone.
     #[error("another runner has moved the billing run on")]
     Overtaken,
+    /// The invoice's payment is on its way: what it will come to is not known yet.
+    #[error("a payment of {0} is on its way")]
+    Collecting(String),
+    /// It cannot be credited (R7.9).
+    #[error("it cannot be credited")]
+    Correction(#[from] CorrectionError),
+    /// Amounts that cannot be summed.
+    #[error("amounts that cannot be summed")]
+    Money(#[from] MoneyError),
     /// A payment for something this slice does not know.
     #[error("a payment for {0}, which is no invoice and no order")]
     UnknownReference(String),
@@ -94,6 +103,9 @@ impl Error {
             | Self::Proof(_)
             | Self::Rounding(_)
             | Self::UnknownReference(_)
+            | Self::Collecting(_)
+            | Self::Correction(_)
+            | Self::Money(_)
             | Self::Project(_)
             | Self::Credit(_)
             | Self::Payment(_) => false,
@@ -174,9 +186,30 @@ impl From<Error> for Status {
             Error::Payment(error) => return error.into(),
             Error::Database(error) => Refusal::database(&error),
             Error::Overtaken => Refusal::overloaded(),
-            error @ (Error::Draft(_) | Error::Proof(_) | Error::Rounding(_) | Error::UnknownReference(_)) => {
-                Refusal::internal(&error)
-            }
+            Error::Collecting(_) => Refusal::failed_precondition(ErrorReason::InvoiceBeingCollected, text),
+            Error::Correction(error) => match error {
+                CorrectionError::MoreThanInvoiced { line, left } => {
+                    Refusal::failed_precondition(ErrorReason::CreditNoteExceedsInvoice, error.to_string())
+                        .with("line_number", line)
+                        .with("left", left)
+                }
+                CorrectionError::Nothing
+                | CorrectionError::UnknownLine(_)
+                | CorrectionError::NotAnAmount(_) => {
+                    Refusal::invalid(Violations::one("lines", error.to_string()))
+                }
+                CorrectionError::Proof(_)
+                | CorrectionError::Due(_)
+                | CorrectionError::Plan(_)
+                | CorrectionError::GiveBack(_)
+                | CorrectionError::Rounding(_)
+                | CorrectionError::Money(_) => Refusal::internal(&error),
+            },
+            error @ (Error::Money(_)
+            | Error::Draft(_)
+            | Error::Proof(_)
+            | Error::Rounding(_)
+            | Error::UnknownReference(_)) => Refusal::internal(&error),
         };
         refusal.into()
     }

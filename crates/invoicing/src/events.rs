@@ -1,5 +1,6 @@
 //! The facts others may consume: ids and amounts only (R10.2).
 
 pub(crate) use florin_api::event::v1::{
-    BillingRunCompleted, BillingRunStarted, DebtClosed, DebtOpened, InvoiceIssued, InvoicePaid,
+    BillingRunCompleted, BillingRunStarted, CreditNoteIssued, DebtClosed, DebtOpened, InvoiceIssued,
+    InvoicePaid,
 };

@@ -20,12 +20,18 @@ pub mod jobs;
 
 pub use domain::{
     billing_run::{BillingRun, BillingRunId},
-    invoice::{Invoice, InvoiceId, invoice_name},
-    standing::{DebtId, InvoiceState},
+    credit_note::{
+        CorrectionError, CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Reduction, Returned,
+        credit_note_name,
+    },
+    debt::{Debt, DebtCause, DebtEnding, DebtId, debt_name},
+    invoice::{CauseId, Invoice, InvoiceId, invoice_name},
+    standing::InvoiceState,
 };
 pub use error::Error;
 pub use grpc::{billing_runs::BillingRunRpc, invoices::InvoiceRpc};
 pub use service::{
+    credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
     outcomes::MoneyOutcomes,
     ports::{Debts, Horizon},
     query::prove_settlement,

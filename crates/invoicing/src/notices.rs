@@ -4,7 +4,7 @@ use florin_account::Account;
 use florin_platform::notice::Notice;
 use florin_settlement::Money;
 
-use crate::domain::{invoice::Content, standing::Standing};
+use crate::domain::{credit_note::CreditNote, invoice::Content, standing::Standing};
 
 fn notice(kind: &'static str, account: &Account, subject: String, body: String) -> Notice {
     Notice { kind, language: account.profile.language.clone(), subject, body, secret_purpose: None }
@@ -87,6 +87,43 @@ pub(crate) fn unpaid(account: &Account, number: &str, amount: Money) -> Notice {
         ),
     };
     notice("invoicing.unpaid", account, subject, body)
+}
+
+/// A credit note was issued.
+pub(crate) fn credited(account: &Account, note: &CreditNote, invoice: &str) -> Notice {
+    let (number, totals) = (&note.number, note.totals);
+    let (credit, gross) = (totals.credit_returned, totals.amount_incl_tax);
+    let (subject, body) = match account.profile.language.as_str() {
+        "fr" => (
+            format!("Votre avoir {number}"),
+            format!(
+                "Bonjour,\n\nl'avoir {number} corrige votre facture {invoice} : {gross} TTC, et {credit} rendus \
+                 en crédit.\n"
+            ),
+        ),
+        "nl" => (
+            format!("Uw creditnota {number}"),
+            format!(
+                "Hallo,\n\ncreditnota {number} corrigeert uw factuur {invoice}: {gross} inclusief btw, en {credit} \
+                 terug als tegoed.\n"
+            ),
+        ),
+        "de" => (
+            format!("Ihre Gutschrift {number}"),
+            format!(
+                "Guten Tag,\n\ndie Gutschrift {number} berichtigt Ihre Rechnung {invoice}: {gross} brutto, und \
+                 {credit} zurück als Guthaben.\n"
+            ),
+        ),
+        _ => (
+            format!("Your credit note {number}"),
+            format!(
+                "Hello,\n\ncredit note {number} corrects your invoice {invoice}: {gross} including VAT, and \
+                 {credit} returned as credit.\n"
+            ),
+        ),
+    };
+    notice("invoicing.credit-note", account, subject, body)
 }
 
 struct Words {

@@ -1,6 +1,8 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
 pub(crate) mod collect;
+pub(crate) mod credit_note;
+pub(crate) mod debts;
 pub(crate) mod dispute;
 pub(crate) mod estimate;
 pub(crate) mod issue;

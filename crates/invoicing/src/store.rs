@@ -1,6 +1,7 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod billing_run;
+pub(crate) mod credit_note;
 pub(crate) mod debit;
 pub(crate) mod debt;
 pub(crate) mod document;

@@ -92,6 +92,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.invoicing.v1.InvoiceService/GetInvoice", customer(&[Operator, Finance])),
     ("florin.invoicing.v1.InvoiceService/ListInvoices", customer(&[Operator, Finance])),
     ("florin.invoicing.v1.InvoiceService/ExplainSettlement", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/GetCreditNote", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/ListCreditNotes", customer(&[Operator, Finance])),
     ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
     ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),

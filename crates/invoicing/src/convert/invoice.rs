@@ -53,8 +53,8 @@ pub(crate) fn filter(request: &wire::ListInvoicesRequest) -> Result<(AccountId, 
         match kind {
             wire::invoice::Kind::Monthly => filter.kinds.push(InvoiceKind::Monthly),
             wire::invoice::Kind::Purchase => filter.kinds.push(InvoiceKind::Purchase),
-            // None is issued yet: such a filter finds only what is named beside it.
-            wire::invoice::Kind::ProRata | wire::invoice::Kind::Final => {}
+            wire::invoice::Kind::ProRata => filter.kinds.push(InvoiceKind::ProRata),
+            wire::invoice::Kind::Final => filter.kinds.push(InvoiceKind::Final),
             wire::invoice::Kind::Unspecified => violations.add("kinds", "must be kinds of invoice"),
         }
     }
@@ -64,7 +64,6 @@ pub(crate) fn filter(request: &wire::ListInvoicesRequest) -> Result<(AccountId, 
             None => violations.add("states", "must be states of an invoice"),
         }
     }
-    filter.finds_none = filter.kinds.is_empty() && !request.kinds.is_empty();
     violations.finish_with(account.map(|account| (account, filter)))
 }
 
@@ -107,6 +106,8 @@ fn content(content: &Content) -> wire::Invoice {
     let (kind, credit_order, billing_month) = match content.occasion {
         Occasion::Monthly(month) => (wire::invoice::Kind::Monthly, String::new(), Some(date(month))),
         Occasion::Purchase(order) => (wire::invoice::Kind::Purchase, order_name(owner, order), None),
+        Occasion::ProRata { month, .. } => (wire::invoice::Kind::ProRata, String::new(), Some(date(month))),
+        Occasion::Final => (wire::invoice::Kind::Final, String::new(), None),
     };
     let totals = content.totals;
     wire::Invoice {

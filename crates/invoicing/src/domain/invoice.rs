@@ -26,6 +26,15 @@ pub enum Occasion {
     Monthly(Month),
     /// A credit order that was paid.
     Purchase(OrderId),
+    /// What is charged in advance for the rest of a month, when it becomes due (R5.3).
+    ProRata {
+        /// The month it is for.
+        month: Month,
+        /// What became due: one invoice for each.
+        cause: CauseId,
+    },
+    /// Everything of a deleted project that was not invoiced before (R4.6).
+    Final,
 }
 
 /// The kinds of invoice, without their data: to filter by.
@@ -35,7 +44,20 @@ pub enum InvoiceKind {
     Monthly,
     /// A credit order.
     Purchase,
+    /// What is charged in advance for the rest of a month.
+    ProRata,
+    /// The last one of a deleted project.
+    Final,
 }
+
+/// Marks ids of what became due in advance.
+#[derive(Debug)]
+pub enum CauseMark {}
+impl Kind for CauseMark {
+    const PREFIX: &'static str = "cause";
+}
+/// The id of what became due in advance; whoever charges it chooses it, and it is charged once.
+pub type CauseId = Id<CauseMark>;
 
 impl Occasion {
     /// Which kind of invoice it makes.
@@ -44,6 +66,8 @@ impl Occasion {
         match self {
             Self::Monthly(_) => InvoiceKind::Monthly,
             Self::Purchase(_) => InvoiceKind::Purchase,
+            Self::ProRata { .. } => InvoiceKind::ProRata,
+            Self::Final => InvoiceKind::Final,
         }
     }
 }
@@ -55,6 +79,8 @@ impl InvoiceKind {
         match self {
             Self::Monthly => "MONTHLY",
             Self::Purchase => "PURCHASE",
+            Self::ProRata => "PRO_RATA",
+            Self::Final => "FINAL",
         }
     }
 }

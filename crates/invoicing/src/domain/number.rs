@@ -3,23 +3,32 @@
 use florin_platform::id::AccountId;
 use florin_settlement::{Instant, Month};
 
-use super::invoice::{InvoiceId, InvoiceKind};
+use uuid::Uuid;
+
+use super::invoice::InvoiceKind;
 
 /// Digits a number has at least.
 const DIGITS: usize = 6;
 
-/// A series of one issuer. Monthly and purchase invoices have series of their own.
+/// A series of one issuer. Monthly invoices, those issued in between, and credit notes have series of their
+/// own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Series(String);
 
 impl Series {
-    /// The series of `kind` of the issuer whose prefix is `prefix`: `FR`, `FR-P`.
+    /// The series of invoices of `kind` of the issuer whose prefix is `prefix`: `FR`, `FR-P`.
     #[must_use]
     pub(crate) fn of(prefix: &str, kind: InvoiceKind) -> Self {
         match kind {
             InvoiceKind::Monthly => Self(prefix.to_owned()),
-            InvoiceKind::Purchase => Self(format!("{prefix}-P")),
+            InvoiceKind::Purchase | InvoiceKind::ProRata | InvoiceKind::Final => Self(format!("{prefix}-P")),
         }
+    }
+
+    /// The series of credit notes: `FR-C`.
+    #[must_use]
+    pub(crate) fn of_credit_notes(prefix: &str) -> Self {
+        Self(format!("{prefix}-C"))
     }
 
     /// Its text, the front of its numbers.
@@ -75,13 +84,13 @@ pub(crate) fn year_of(at: Instant) -> i32 {
     Month::of(at).year()
 }
 
-/// A number given to an invoice.
+/// A number given to an invoice or credit note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Numbered {
     /// The number.
     pub number: Number,
-    /// Whose invoice.
+    /// Whose document.
     pub account: AccountId,
-    /// Which invoice.
-    pub invoice: InvoiceId,
+    /// The id of the document.
+    pub document: Uuid,
 }

@@ -8,10 +8,7 @@
 //! ```
 
 use florin_payment::PaymentId;
-use florin_platform::id::{Id, Kind};
 use florin_settlement::{Instant, Money};
-
-use super::invoice::InvoiceId;
 
 /// Where an invoice stands, with what belongs to it there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,28 +177,6 @@ impl InvoiceState {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
-}
-
-/// Marks ids of debts.
-#[derive(Debug)]
-pub enum DebtMark {}
-impl Kind for DebtMark {
-    const PREFIX: &'static str = "debt";
-}
-/// The id of a debt.
-pub type DebtId = Id<DebtMark>;
-
-/// What is still owed after a payment failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Debt {
-    /// Its id.
-    pub id: DebtId,
-    /// For which invoice.
-    pub invoice: InvoiceId,
-    /// How much, with VAT.
-    pub amount: Money,
-    /// Since when.
-    pub opened: Instant,
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use super::{
     record::{SettlementRecord, prove},
 };
 
+mod credit_notes;
+
 fn at(text: &str) -> Instant {
     Instant::parse(text).expect("an instant")
 }

@@ -1,8 +1,9 @@
 //! `florin.invoicing.v1.InvoiceService`.
 
 use florin_api::invoicing::v1::{
-    EstimateInvoiceRequest, EstimateInvoiceResponse, ExplainSettlementRequest, ExplainSettlementResponse,
-    GetInvoiceRequest, Invoice, ListInvoicesRequest, ListInvoicesResponse,
+    CreditNote, EstimateInvoiceRequest, EstimateInvoiceResponse, ExplainSettlementRequest,
+    ExplainSettlementResponse, GetCreditNoteRequest, GetInvoiceRequest, Invoice, ListCreditNotesRequest,
+    ListCreditNotesResponse, ListInvoicesRequest, ListInvoicesResponse,
     invoice_service_server::InvoiceService,
 };
 use florin_platform::{Platform, call::Call, page::Page};
@@ -75,5 +76,32 @@ impl InvoiceService for InvoiceRpc {
         let (account, id) = convert::invoice::name("name", &request.get_ref().name).map_err(Error::from)?;
         let (invoice, record) = query::explanation(self.platform.db.reader(), &call, account, id).await?;
         Ok(Response::new(convert::explanation::explanation(&invoice, &record)))
+    }
+
+    async fn get_credit_note(
+        &self,
+        request: Request<GetCreditNoteRequest>,
+    ) -> Result<Response<CreditNote>, Status> {
+        let call = Call::of(&request);
+        let (account, id) =
+            convert::credit_note::name("name", &request.get_ref().name).map_err(Error::from)?;
+        let note = query::credit_note(self.platform.db.reader(), &call, account, id).await?;
+        Ok(Response::new(convert::credit_note::credit_note(&note)))
+    }
+
+    async fn list_credit_notes(
+        &self,
+        request: Request<ListCreditNotesRequest>,
+    ) -> Result<Response<ListCreditNotesResponse>, Status> {
+        let call = Call::of(&request);
+        let request = request.into_inner();
+        let (account, invoice) = convert::credit_note::filter(&request).map_err(Error::from)?;
+        let query = format!("ListCreditNotes/{account}/{invoice:?}");
+        let page = Page::parse(&self.platform.key, &query, request.page_size, &request.page_token)
+            .map_err(Error::from)?;
+        let found = query::credit_notes(self.platform.db.reader(), &call, account, invoice, &page).await?;
+        let (notes, next_page_token) = page.cut(&self.platform.key, found, |note| note.id.to_string());
+        let credit_notes = notes.iter().map(convert::credit_note::credit_note).collect();
+        Ok(Response::new(ListCreditNotesResponse { credit_notes, next_page_token }))
     }
 }

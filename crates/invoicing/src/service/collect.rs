@@ -13,13 +13,15 @@ use florin_platform::{
 };
 use florin_settlement::{Instant, Money, Percentage};
 
+use super::debts;
 use crate::{
     domain::{
+        debt::{DebtCause, DebtEnding},
         invoice::{Invoice, InvoiceId, invoice_name},
-        standing::{Debt, DebtId, Receipt, Standing},
+        standing::{Receipt, Standing},
     },
     error::Error,
-    events::{DebtClosed, DebtOpened, InvoicePaid},
+    events::InvoicePaid,
     notices, store,
 };
 
@@ -32,7 +34,12 @@ pub(crate) async fn received(
     payment: &Payment,
 ) -> Result<Settled, Error> {
     let invoice = owned(tx, payment.account, id).await?;
-    if payment.amount != invoice.content.totals.amount_incl_tax {
+    let debt = store::debt::open_of(tx, payment.account, id).await?;
+    let owed = match &debt {
+        Some(debt) => debt.owed()?,
+        None => invoice.content.totals.amount_incl_tax,
+    };
+    if payment.amount != owed {
         return Ok(Settled::Unwanted);
     }
     let paid = match invoice.standing.received(payment.id, at) {
@@ -41,19 +48,23 @@ pub(crate) async fn received(
         Receipt::Unwanted => return Ok(Settled::Unwanted),
     };
     let name = invoice.name();
-    store::standing::save(tx, at, payment.account, id, paid).await?;
-    let debt_closed = store::debt::close(tx, at, payment.account, id).await?;
-    audit::record(tx, at, call, payment.account, &name).await?;
+    match debt {
+        Some(debt) => debts::end(tx, at, call, &invoice, &debt, DebtEnding::Paid(payment.id)).await?,
+        None => {
+            store::standing::save(tx, at, payment.account, id, paid).await?;
+            audit::record(tx, at, call, payment.account, &name).await?;
+        }
+    }
     let fact = InvoicePaid {
         invoice: name.clone(),
         amount_incl_tax: Some(money(payment.amount)),
         payment: payment_name(payment.account, payment.id),
     };
     outbox::append(tx, at, payment.account, &fact).await?;
-    if debt_closed {
-        outbox::append(tx, at, payment.account, &DebtClosed { invoice: name.clone() }).await?;
+    // Who pays again what had bounced has earned before.
+    if debt.is_none_or(|debt| debt.cause != DebtCause::Bounced) {
+        earn(tx, at, call, &invoice, &name).await?;
     }
-    earn(tx, at, call, &invoice, &name).await?;
     Ok(Settled::Accepted)
 }
 
@@ -82,7 +93,7 @@ pub(crate) async fn declined(
     match invoice.standing.declined(payment.id) {
         Some(overdue) => {
             let amount = invoice.content.totals.amount_incl_tax;
-            owed(tx, at, call, &invoice, overdue, payment, amount).await
+            owed(tx, at, call, &invoice, overdue, DebtCause::Declined, amount).await
         }
         None => Ok(()),
     }
@@ -100,7 +111,7 @@ pub(crate) async fn bounced(
 ) -> Result<(), Error> {
     let invoice = owned(tx, payment.account, id).await?;
     match invoice.standing.bounced(payment.id) {
-        Some(overdue) => owed(tx, at, call, &invoice, overdue, payment, dispute.amount).await,
+        Some(overdue) => owed(tx, at, call, &invoice, overdue, DebtCause::Bounced, dispute.amount).await,
         None => Ok(()),
     }
 }
@@ -113,20 +124,19 @@ pub(crate) async fn bounce_reversed(
     id: InvoiceId,
     payment: &Payment,
 ) -> Result<(), Error> {
-    let invoice = owned(tx, payment.account, id).await?;
-    let Some(paid) = invoice.standing.bounce_reversed(payment.id, at) else { return Ok(()) };
-    let (owner, name) = (payment.account, invoice.name());
-    store::standing::save(tx, at, owner, id, paid).await?;
-    audit::record(tx, at, call, owner, &name).await?;
+    let owner = payment.account;
+    let invoice = owned(tx, owner, id).await?;
+    if invoice.standing.bounce_reversed(payment.id, at).is_none() {
+        return Ok(());
+    }
+    let Some(debt) = store::debt::open_of(tx, owner, id).await? else { return Ok(()) };
+    debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await?;
     let fact = InvoicePaid {
-        invoice: name.clone(),
+        invoice: invoice.name(),
         amount_incl_tax: Some(money(payment.amount)),
         payment: payment_name(owner, payment.id),
     };
     outbox::append(tx, at, owner, &fact).await?;
-    if store::debt::close(tx, at, owner, id).await? {
-        outbox::append(tx, at, owner, &DebtClosed { invoice: name }).await?;
-    }
     Ok(())
 }
 
@@ -136,22 +146,12 @@ async fn owed(
     call: &Call,
     invoice: &Invoice,
     overdue: Standing,
-    payment: &Payment,
+    cause: DebtCause,
     amount: Money,
 ) -> Result<(), Error> {
-    let (owner, name) = (payment.account, invoice.name());
-    store::standing::save(tx, at, owner, invoice.id, overdue).await?;
-    let debt = Debt { id: DebtId::generate(at), invoice: invoice.id, amount, opened: at };
-    store::debt::open(tx, &[(owner, debt)]).await?;
-    audit::record(tx, at, call, owner, &name).await?;
-    let fact = DebtOpened {
-        invoice: name,
-        amount_incl_tax: Some(money(amount)),
-        payment: payment_name(owner, payment.id),
-    };
-    outbox::append(tx, at, owner, &fact).await?;
-    let account = account(tx, owner).await?;
-    notice::raise(tx, at, owner, &notices::unpaid(&account, &invoice.number, amount)).await?;
+    debts::open(tx, at, call, invoice, overdue, amount, cause).await?;
+    let account = account(tx, invoice.content.account).await?;
+    notice::raise(tx, at, account.id, &notices::unpaid(&account, &invoice.number, amount)).await?;
     Ok(())
 }
 

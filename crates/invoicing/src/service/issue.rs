@@ -7,7 +7,8 @@
 //! | payments | begun here, driven after the commit | no network inside a transaction |
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
 //!
-//! Exactly once: an invoice per project and month, and one per order, is also a unique key.
+//! Every kind of document is issued here (R8.1). Exactly once: an invoice per project and month, per order,
+//! per charge in advance, and per project's end is also a unique key; the caller has looked, under the lock.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +20,18 @@ use florin_platform::{
     db::Tx,
     id::AccountId,
     notice, outbox,
-    wire::{child_name, money},
+    wire::{account_name, child_name, money},
 };
 use florin_settlement::Instant;
 
 use crate::{
     domain::{
         billing_run::BillingRunId,
+        debt::{Debt, DebtCause},
         draft::InvoiceDraft,
         invoice::{Content, InvoiceId, InvoiceKind, invoice_name},
         number::{Numbered, Series},
-        standing::{Debt, DebtId, Standing},
+        standing::Standing,
     },
     error::Error,
     events::{DebtOpened, InvoiceIssued, InvoicePaid},
@@ -119,6 +121,35 @@ fn issued(ready: &Ready<'_>, collection: Collection) -> Issued {
     Issued { account: ready.owner(), id: ready.id, to_drive }
 }
 
+/// Issues one document of the account of `draft`, which is locked, in between two runs; none if there is
+/// nothing due (R8.1). What it returns is driven after the commit.
+pub(crate) async fn issue_one(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    draft: InvoiceDraft,
+    collection: Collection,
+) -> Result<Option<Issued>, Error> {
+    if draft.is_nothing_due() {
+        return Ok(None);
+    }
+    let owner = draft.content.account;
+    let missing = || Error::NotFound(account_name(owner));
+    let account = florin_account::find(tx, owner).await?.ok_or_else(missing)?;
+    let issuer = florin_account::issuer(tx, &draft.content.issuer)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("issuers/{}", draft.content.issuer)))?;
+    let batch = Batch {
+        issuer: &issuer,
+        kind: draft.content.occasion.kind(),
+        run: None,
+        accounts: &BTreeMap::from([(owner, account)]),
+        drafts: &[draft],
+        collection,
+    };
+    Ok(issue(tx, at, call, &batch).await?.pop())
+}
+
 /// Begins the payments and decides where each invoice stands.
 async fn collected<'a>(
     tx: &Tx,
@@ -170,11 +201,11 @@ async fn begin(
     }
 }
 
-fn debt(ready: &Ready<'_>, at: Instant) -> Option<(AccountId, Debt)> {
+fn debt(ready: &Ready<'_>, at: Instant) -> Option<Debt> {
     match ready.standing {
         Standing::Overdue { .. } => {
             let amount = ready.content().totals.amount_incl_tax;
-            Some((ready.owner(), Debt { id: DebtId::generate(at), invoice: ready.id, amount, opened: at }))
+            Some(Debt::open(ready.owner(), ready.id, amount, DebtCause::NoMethod, at))
         }
         Standing::Issued | Standing::Collecting { .. } | Standing::Paid { .. } | Standing::WrittenOff => None,
     }
@@ -198,7 +229,7 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
             run: batch.run,
             content: ready.content(),
         });
-        numbered.push(Numbered { number, account: ready.owner(), invoice: ready.id });
+        numbered.push(Numbered { number, account: ready.owner(), document: ready.id.uuid() });
     }
     store::invoice::insert(tx, &invoices).await?;
     store::number::assign(tx, &numbered).await?;

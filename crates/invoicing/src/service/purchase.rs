@@ -4,7 +4,7 @@
 //! settlement instant is the payment's (R7.3), and so is the day that decides the VAT (R8.4): what was
 //! charged when the order was placed is what was paid.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use florin_account::Account;
 use florin_credit::CreditOrder;
@@ -12,12 +12,12 @@ use florin_payment::PaymentId;
 use florin_platform::{call::Call, db::Tx, wire::account_name};
 use florin_settlement::{Instant, Period, Quantity, UnitPrice};
 
-use super::issue::{Batch, Collection, issue};
+use super::issue::{Collection, issue_one};
 use crate::{
     domain::{
         charge::{Bill, Charge, LineTax, Subject},
         draft::draft,
-        invoice::{InvoiceId, InvoiceKind, Occasion},
+        invoice::{InvoiceId, Occasion},
     },
     error::Error,
     store,
@@ -36,21 +36,9 @@ pub(crate) async fn issue_purchase(
     }
     let missing = || Error::NotFound(account_name(order.account));
     let account = florin_account::find(tx, order.account).await?.ok_or_else(missing)?;
-    let issuer = florin_account::issuer(tx, &account.issuer)
-        .await?
-        .ok_or_else(|| Error::NotFound(format!("issuers/{}", account.issuer)))?;
-    let drafts = [draft(bill(order, &account, at)?, &[], at)?];
-    let accounts = BTreeMap::from([(account.id, account)]);
-    let batch = Batch {
-        issuer: &issuer,
-        kind: InvoiceKind::Purchase,
-        run: None,
-        accounts: &accounts,
-        drafts: &drafts,
-        collection: Collection::PaidBy(payment),
-    };
-    let issued = issue(tx, at, call, &batch).await?;
-    let id = issued.first().map(|issued| issued.id);
+    let draft = draft(bill(order, &account, at)?, &[], at)?;
+    let issued = issue_one(tx, at, call, draft, Collection::PaidBy(payment)).await?;
+    let id = issued.map(|issued| issued.id);
     id.ok_or_else(|| Error::NotFound(format!("the purchase invoice of {}", order.number)))
 }
 

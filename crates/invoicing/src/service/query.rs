@@ -13,6 +13,7 @@ use super::run::run_name;
 use crate::{
     domain::{
         billing_run::{BillingRun, BillingRunId, SetAside},
+        credit_note::{CreditNote, CreditNoteId, credit_note_name},
         invoice::{Invoice, InvoiceId, invoice_name},
         record::{SettlementRecord, prove},
     },
@@ -45,11 +46,47 @@ pub(crate) async fn invoices(
     filter: &Filter,
     page: &Page,
 ) -> Result<Vec<Invoice>, Error> {
+    visible(connection, call, account).await?;
+    Ok(store::document::list(connection, account, filter, after(page)?, page.fetch()).await?)
+}
+
+/// The credit note, or NOT_FOUND, which is also what other customers' notes are.
+pub(crate) async fn credit_note(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    id: CreditNoteId,
+) -> Result<CreditNote, Error> {
+    let missing = || Error::NotFound(credit_note_name(account, id));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    store::credit_note::find(connection, account, id).await?.ok_or_else(missing)
+}
+
+/// A page of the account's credit notes, oldest first; of one invoice alone, if it is given.
+pub(crate) async fn credit_notes(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    invoice: Option<InvoiceId>,
+    page: &Page,
+) -> Result<Vec<CreditNote>, Error> {
+    visible(connection, call, account).await?;
+    Ok(store::credit_note::list(connection, account, invoice, after(page)?, page.fetch()).await?)
+}
+
+/// That there is such an account, and the caller may see it.
+pub(crate) async fn visible(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+) -> Result<(), Error> {
     let missing = || Error::NotFound(account_name(account));
     if !call.may_see(account) || florin_account::find(connection, account).await?.is_none() {
         return Err(missing());
     }
-    Ok(store::document::list(connection, account, filter, after(page)?, page.fetch()).await?)
+    Ok(())
 }
 
 /// The invoice and the record of its settlement (R7.8).

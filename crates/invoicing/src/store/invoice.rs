@@ -15,7 +15,7 @@ use sea_orm::{
 use super::{insert_all, standing};
 use crate::domain::{
     billing_run::BillingRunId,
-    invoice::{Content, InvoiceId, InvoiceKind, Occasion, Totals},
+    invoice::{CauseId, Content, InvoiceId, InvoiceKind, Occasion, Totals},
     standing::InvoiceState,
 };
 
@@ -32,6 +32,7 @@ pub(crate) struct Model {
     pub(crate) issuer: String,
     month: Option<String>,
     credit_order_id: Option<OrderId>,
+    cause_id: Option<CauseId>,
     run_id: Option<BillingRunId>,
     pub(crate) currency: Code,
     net_total: Minor,
@@ -52,12 +53,13 @@ const TABLE: &str = "invoice";
 impl Model {
     /// What the invoice is for.
     pub(crate) fn occasion(&self) -> Result<Occasion, CorruptRow> {
-        match (self.kind.as_str(), &self.month, self.credit_order_id) {
-            ("MONTHLY", Some(month), None) => {
-                Month::parse(month).map(Occasion::Monthly).map_err(CorruptRow::of(TABLE))
-            }
-            ("PURCHASE", None, Some(order)) => Ok(Occasion::Purchase(order)),
-            (kind, _, _) => Err(CorruptRow::new(TABLE, format!("a {kind} without its occasion"))),
+        let month = self.month.as_deref().map(Month::parse).transpose().map_err(CorruptRow::of(TABLE))?;
+        match (self.kind.as_str(), month, self.credit_order_id, self.cause_id) {
+            ("MONTHLY", Some(month), None, None) => Ok(Occasion::Monthly(month)),
+            ("PURCHASE", None, Some(order), None) => Ok(Occasion::Purchase(order)),
+            ("PRO_RATA", Some(month), None, Some(cause)) => Ok(Occasion::ProRata { month, cause }),
+            ("FINAL", None, None, None) => Ok(Occasion::Final),
+            (kind, ..) => Err(CorruptRow::new(TABLE, format!("a {kind} without its occasion"))),
         }
     }
 
@@ -86,9 +88,11 @@ pub(crate) struct NewInvoice<'a> {
 
 fn active(new: &NewInvoice<'_>) -> ActiveModel {
     let content = new.content;
-    let (month, order) = match content.occasion {
-        Occasion::Monthly(month) => (Some(month.to_string()), None),
-        Occasion::Purchase(order) => (None, Some(order)),
+    let (month, order, cause) = match content.occasion {
+        Occasion::Monthly(month) => (Some(month.to_string()), None, None),
+        Occasion::Purchase(order) => (None, Some(order), None),
+        Occasion::ProRata { month, cause } => (Some(month.to_string()), None, Some(cause)),
+        Occasion::Final => (None, None, None),
     };
     ActiveModel {
         account_id: Set(content.account),
@@ -99,6 +103,7 @@ fn active(new: &NewInvoice<'_>) -> ActiveModel {
         issuer: Set(content.issuer.clone()),
         month: Set(month),
         credit_order_id: Set(order),
+        cause_id: Set(cause),
         run_id: Set(new.run),
         currency: Set(Code(content.currency)),
         net_total: Set(content.totals.net_total.into()),
@@ -137,6 +142,35 @@ pub(crate) async fn of_order(
     Ok(row.map(|row| row.id))
 }
 
+/// The invoice of what became due in advance, if there is one.
+pub(crate) async fn of_cause(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    cause: CauseId,
+) -> Result<Option<InvoiceId>, DbErr> {
+    let row = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::CauseId.eq(cause))
+        .one(connection)
+        .await?;
+    Ok(row.map(|row| row.id))
+}
+
+/// The final invoice of a project, if there is one.
+pub(crate) async fn final_of(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<Option<InvoiceId>, DbErr> {
+    let row = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::ProjectId.eq(project))
+        .filter(Column::Kind.eq(InvoiceKind::Final.as_str()))
+        .one(connection)
+        .await?;
+    Ok(row.map(|row| row.id))
+}
+
 /// The projects among those of `accounts` that have their invoice of `month`.
 pub(crate) async fn invoiced(
     connection: &impl ConnectionTrait,
@@ -166,8 +200,6 @@ pub(crate) struct Filter {
     pub(crate) project: Option<ProjectId>,
     pub(crate) kinds: Vec<InvoiceKind>,
     pub(crate) states: Vec<InvoiceState>,
-    /// Only kinds were asked for that are never issued.
-    pub(crate) finds_none: bool,
 }
 
 /// The invoices of `account`, oldest first.
@@ -178,9 +210,6 @@ pub(crate) async fn list(
     after: Option<InvoiceId>,
     fetch: u64,
 ) -> Result<Vec<Model>, DbErr> {
-    if filter.finds_none {
-        return Ok(Vec::new());
-    }
     let mut wanted = Condition::all().add(Column::AccountId.eq(account));
     if let Some(project) = filter.project {
         wanted = wanted.add(Column::ProjectId.eq(project));

@@ -35,7 +35,7 @@ use florin_platform::{
     call::{Call, Principal, Role},
     clock::Clock,
     db::{Db, Tx},
-    id::AccountId,
+    id::{AccountId, Id},
     job::Job,
     secret::ServerKey,
 };
@@ -465,6 +465,18 @@ pub(crate) fn operator<T>(message: T) -> Request<T> {
         method: "test".to_owned(),
         trace: String::new(),
         by_role: true,
+    });
+    request
+}
+
+/// A request of a customer's own session.
+pub(crate) fn customer<T>(account: AccountId, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Call {
+        principal: Principal::Customer { account, session: Id::from_u128(1) },
+        method: "test".to_owned(),
+        trace: String::new(),
+        by_role: false,
     });
     request
 }

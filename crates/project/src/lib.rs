@@ -27,7 +27,7 @@ pub use domain::{
     rating::{Burn, RatingError, StartingCost},
     resource::{Labels, Resource, ResourceId, ResourceKind, resource_name},
     tariff::OwnPrice,
-    usage::{AdvanceDue, BillableProject, BillingCursor, RatedLine},
+    usage::{AdvanceBilled, AdvanceDue, BillableProject, BillingCursor, RatedLine},
 };
 pub use error::Error;
 pub use florin_credit::ProjectId;

@@ -1,10 +1,11 @@
-//! The command line: `florin serve`, `florin migrate`, `florin demo`.
+//! The command line: `florin serve`, `florin migrate`, `florin catalogue`, `florin demo`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::{
+    catalogue,
     config::{Config, Flags},
     demo, migrate, serve, telemetry,
 };
@@ -25,6 +26,8 @@ enum Command {
     Serve,
     /// Bring the database schema up to date
     Migrate,
+    /// Export the catalogue of a running server to a file, or import a file into it
+    Catalogue(catalogue::CatalogueArgs),
     /// Tell the whole story against a running sandbox server
     Demo(demo::DemoArgs),
 }
@@ -49,6 +52,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
             say("the schema is up to date");
             Ok(())
         }
+        Command::Catalogue(args) => catalogue::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
     }
 }

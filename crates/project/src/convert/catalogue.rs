@@ -239,7 +239,9 @@ fn unit_price(
     violations: &mut Violations,
 ) -> Option<UnitPrice> {
     let amount = violations.take(field, rate(given, PRICE_SCALE_MAX))?;
-    violations.take(field, UnitPrice::try_new(amount, currency?))
+    // Also of a currency nobody knows, the amount is judged.
+    let price = UnitPrice::try_new(amount, currency.unwrap_or(Currency::EUR));
+    violations.take(field, price).filter(|_| currency.is_some())
 }
 
 fn full_hour(field: &str, given: &prost_types::Timestamp, violations: &mut Violations) -> Option<Instant> {

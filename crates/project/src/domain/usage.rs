@@ -58,6 +58,19 @@ pub struct AdvanceDue {
     pub project: ProjectId,
 }
 
+/// An invoice that bills what fell due in advance for a project, up to an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdvanceBilled {
+    /// Whose.
+    pub account: AccountId,
+    /// Of which project.
+    pub project: ProjectId,
+    /// The instant the invoice is settled at.
+    pub until: Instant,
+    /// The invoice, an opaque reference.
+    pub invoice: uuid::Uuid,
+}
+
 /// A project with something that may be due for a period, in settlement order (R7.7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillableProject {

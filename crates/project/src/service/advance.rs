@@ -10,7 +10,7 @@ use florin_platform::{
     wire::{money, timestamp},
 };
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     domain::{
@@ -18,7 +18,7 @@ use crate::{
         rating::{Held, RatingError, due_at_once},
         resource::Resource,
         tariff::Tariff,
-        usage::{AdvanceDue, RatedLine},
+        usage::{AdvanceBilled, AdvanceDue, RatedLine},
     },
     error::Error,
     events::AdvanceChargeDue,
@@ -102,19 +102,14 @@ fn line(charge: Unbilled, catalogue: &BTreeMap<PlanCode, PricedPlan>) -> Result<
     })
 }
 
-/// Notes that `invoice`, settled at `until`, bills everything that fell due in advance for the project up to
-/// there: from now on [`unbilled`] does not give it. The account is locked. How many charges that were.
+/// Notes which invoices bill what fell due in advance: of each one's project everything up to the instant it
+/// is settled at, which from now on [`unbilled`] does not give. The accounts are locked. How many charges that
+/// were.
 ///
 /// # Errors
 /// The database's.
-pub async fn bill(
-    tx: &Tx,
-    at: Instant,
-    project: (AccountId, ProjectId),
-    until: Instant,
-    invoice: Uuid,
-) -> Result<u64, DbErr> {
-    store::advance::bill(tx, at, project, until, invoice).await
+pub async fn bill(tx: &Tx, at: Instant, billed: &[AdvanceBilled]) -> Result<u64, DbErr> {
+    store::advance::bill(tx, at, billed).await
 }
 
 /// What is to be invoiced first: projects with something due in advance and the instants it fell due at,

@@ -19,7 +19,7 @@ use crate::domain::{
     plan::PlanCode,
     rating::Rated,
     resource::{Labels, Resource, ResourceId},
-    usage::AdvanceDue,
+    usage::{AdvanceBilled, AdvanceDue},
 };
 
 const TABLE: &str = "advance_charge";
@@ -175,17 +175,35 @@ pub(crate) async fn oldest_unbilled(
     Ok(found)
 }
 
-/// Notes that `invoice` bills what fell due for the project up to `until`; how much that was.
-pub(crate) async fn bill(
-    tx: &Tx,
-    at: Instant,
-    (account, project): (AccountId, ProjectId),
-    until: Instant,
-    invoice: sea_orm::prelude::Uuid,
-) -> Result<u64, DbErr> {
-    let text = "UPDATE advance_charge SET billed_at = $4, invoice_id = $5 \
-                WHERE account_id = $1 AND project_id = $2 AND billed_at IS NULL AND due_at <= $3";
-    let values =
-        [account.into(), project.into(), At::from(until).into(), At::from(at).into(), invoice.into()];
-    Ok(tx.execute_raw(sql(tx, text, values)).await?.rows_affected())
+/// Four values for each invoice, and one for the instant.
+const INVOICES_MAX: usize = (BINDS_MAX - 1) / 4;
+
+/// Notes which invoice bills what fell due for which project, up to when; how many charges that were.
+pub(crate) async fn bill(tx: &Tx, at: Instant, billed: &[AdvanceBilled]) -> Result<u64, DbErr> {
+    let mut charges = 0;
+    for chunk in billed.chunks(INVOICES_MAX) {
+        let rows = (0..chunk.len()).map(|row| {
+            let binds = (2..=5).map(|column| format!("${}", row * 4 + column));
+            format!("({})", binds.collect::<Vec<_>>().join(", "))
+        });
+        let text = format!(
+            "WITH billed (account_id, project_id, until, invoice_id) AS (VALUES {}) \
+             UPDATE advance_charge SET billed_at = $1, invoice_id = billed.invoice_id FROM billed \
+             WHERE advance_charge.account_id = billed.account_id \
+             AND advance_charge.project_id = billed.project_id \
+             AND advance_charge.billed_at IS NULL AND advance_charge.due_at <= billed.until",
+            rows.collect::<Vec<_>>().join(", ")
+        );
+        let values = chunk.iter().flat_map(|billed| {
+            [
+                Value::from(billed.account),
+                billed.project.into(),
+                At::from(billed.until).into(),
+                billed.invoice.into(),
+            ]
+        });
+        let values = std::iter::once(At::from(at).into()).chain(values);
+        charges += tx.execute_raw(sql(tx, &text, values)).await?.rows_affected();
+    }
+    Ok(charges)
 }

@@ -1,9 +1,11 @@
 //! The project slice on both backends: the real store, the real slices below; only debts are pretended.
 
 mod catalogue;
+mod changes;
 mod dunning;
 mod funding;
 mod history;
+mod price_lists;
 mod projects;
 mod setting;
 mod usage;

@@ -31,7 +31,8 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, statements: &str) -> Res
     Ok(())
 }
 
-fn for_sqlite(statement: &str) -> String {
+/// A statement written for PostgreSQL in SQLite's words; a table becomes STRICT.
+pub(crate) fn for_sqlite(statement: &str) -> String {
     let mut text = String::with_capacity(statement.len());
     let mut word = String::new();
     for character in statement.chars().chain(['\n']) {

@@ -22,6 +22,7 @@ mod m0008_credit_life;
 mod m0009_forgetting;
 mod m0010_project_life;
 mod m0011_catalogue;
+mod m0012_usage;
 mod m0013_collection;
 
 /// Runs the steps, in order.
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_forgetting::Step),
             Box::new(m0010_project_life::Step),
             Box::new(m0011_catalogue::Step),
+            Box::new(m0012_usage::Step),
             Box::new(m0013_collection::Step),
         ]
     }

@@ -52,8 +52,11 @@ pub const ISSUER_TABLES: &[(&str, &str)] = &[
 ];
 
 /// The machinery's own state, about no account.
-pub const PLATFORM_TABLES: &[(&str, &str)] =
-    &[("job_lease", "which replica runs a job"), ("sandbox_clock", "the one offset all replicas share")];
+pub const PLATFORM_TABLES: &[(&str, &str)] = &[
+    ("job_lease", "which replica runs a job"),
+    ("sandbox_clock", "the one offset all replicas share"),
+    ("usage_retention", "how far the deletion of old usage events has come (R5.4)"),
+];
 
 /// Types that round.
 const ROUNDING_TYPES: [&str; 6] = ["numeric", "decimal", "real", "double", "float", "money"];

@@ -5,6 +5,7 @@ pub(crate) mod credit_note;
 pub(crate) mod debts;
 pub(crate) mod dispute;
 pub(crate) mod estimate;
+pub(crate) mod forecast;
 pub(crate) mod issue;
 pub(crate) mod monthly;
 pub(crate) mod outcomes;

@@ -1,6 +1,7 @@
 //! Between the wire and the domain: the only place that names both.
 
 pub(crate) mod catalogue;
+pub(crate) mod metering;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod resource;

@@ -2,7 +2,10 @@
 
 pub(crate) mod catalogue_file;
 pub(crate) mod eligibility;
+pub(crate) mod forecast;
 pub(crate) mod life;
+pub(crate) mod metered;
+pub(crate) mod metering;
 pub(crate) mod plan;
 pub(crate) mod project;
 pub(crate) mod rating;

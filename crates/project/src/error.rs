@@ -131,6 +131,21 @@ pub enum Error {
     /// Somebody else extends the catalogue right now.
     #[error("another import of the catalogue was faster; import again")]
     ImportInProgress,
+    /// More measured usage waits to be written than fits.
+    #[error("more usage waits to be written than fits")]
+    IntakeFull,
+    /// The server stops taking measured usage.
+    #[error("the server is stopping")]
+    IntakeStopped,
+    /// No batch came for a while.
+    #[error("no batch came for {seconds} seconds")]
+    StreamIdle {
+        /// How long is waited.
+        seconds: u64,
+    },
+    /// A sum of measured usage that fits nowhere.
+    #[error("a sum of measured usage is out of range")]
+    UsageOverflow,
     /// Usage cannot be rated.
     #[error("usage cannot be rated")]
     Rating(#[from] RatingError),
@@ -241,7 +256,12 @@ impl From<Error> for Status {
             }
             Error::ResourceRemoved(_) => failed(ErrorReason::ResourceRemoved, &text),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
-            Error::ImportInProgress => Refusal::overloaded(),
+            Error::ImportInProgress | Error::IntakeFull => Refusal::overloaded(),
+            Error::IntakeStopped => Refusal::new(Code::Unavailable, ErrorReason::Unavailable, text),
+            Error::StreamIdle { .. } => {
+                Refusal::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, text)
+            }
+            Error::UsageOverflow => Refusal::internal(&error),
             Error::Rating(error) => Refusal::internal(&error),
             Error::Money(error) => Refusal::internal(&error),
             Error::Rounding(error) => Refusal::internal(&error),

@@ -1,7 +1,8 @@
 //! Projects, catalogue, resources, usage and rating.
 //!
 //! Owns: who may create a project and with what funding ([`domain`](self), R4), which plans there are and
-//! what they cost when (R5.1), what each resource held when, and what that comes to (R5.2, R5.3, R1.4).
+//! what they cost when (R5.1), what each resource held when and what was measured of it, and what that comes
+//! to (R5.2–R5.6, R1.4).
 //! Always holds: a project never changes account, currency or funding; a price is never edited, only
 //! superseded; no hour of a resource is charged twice; the places of an account's limit are counted with
 //! the account locked, pending projects included, so that concurrency cannot exceed it.
@@ -18,8 +19,11 @@ mod ports;
 mod service;
 mod store;
 
+pub mod jobs;
+
 pub use domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension, SuspensionCause, UsageClosed},
+    metering::Acceptance,
     plan::{
         ChargeModel, Plan, PlanChangeError, PlanCode, PriceVersion, PricedPlan, Timing, Unit, earliest_change,
     },
@@ -32,11 +36,12 @@ pub use domain::{
 pub use error::Error;
 pub use florin_credit::ProjectId;
 pub use grpc::{catalog::CatalogRpc, projects::ProjectRpc, resources::ResourceRpc, usage::UsageRpc};
-pub use ports::{DebtStanding, PortError};
+pub use ports::{DebtStanding, ForecastDebit, ForecastPayment, InvoiceForecast, PortError};
 pub use service::{
     delete::{begin_dunning_deletion, due_for_final, finish_deletion, next_final},
     fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
     gate::Gate,
+    intake::UsageIntake,
     query::{billable, find, is_funded, list, pending_for_order},
     suspend::{resume_all_of, suspend_all_of},
 };
@@ -58,5 +63,5 @@ pub mod burn {
 
 /// Usage, rated: what estimates and invoices are made of (R1.4, R5.6).
 pub mod usage {
-    pub use crate::service::usage::of_projects;
+    pub use crate::service::usage::{close, of_projects};
 }

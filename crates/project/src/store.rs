@@ -2,9 +2,13 @@
 
 pub(crate) mod advance;
 pub(crate) mod deletion;
+pub(crate) mod metered_life;
 pub(crate) mod own_price;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod resource;
+pub(crate) mod set;
 pub(crate) mod usage;
+pub(crate) mod usage_event;
+pub(crate) mod usage_hour;

@@ -68,7 +68,11 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.project.v1.CatalogService/RetirePlan", service(&[Operator, Marketing])),
     ("florin.project.v1.CatalogService/ImportCatalogue", service(&[Operator, Marketing])),
     ("florin.project.v1.CatalogService/ExportCatalogue", service(&[Operator, Marketing, Finance])),
+    ("florin.project.v1.UsageService/RecordUsage", service(&[ControlPlane])),
+    ("florin.project.v1.UsageService/StreamUsage", service(&[ControlPlane])),
     ("florin.project.v1.UsageService/GetCurrentUsage", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.UsageService/GetUsageForecast", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.UsageService/ListUsageHistory", customer(&[Operator, ControlPlane, Finance])),
     ("florin.credit.v1.CreditOrderService/PreviewCreditOrder", customer(&[Operator])),
     ("florin.credit.v1.CreditOrderService/CreateCreditOrder", customer(&[])),
     // A payment link needs no session: whoever holds the link may pay (R6.3).

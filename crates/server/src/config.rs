@@ -11,6 +11,7 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violation::Violations};
+use florin_project::Acceptance;
 use florin_settlement::{Currency, Instant, Money};
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +67,9 @@ struct Raw {
     billing_batch: u32,
     approval_limit_units: u32,
     approval_limits: BTreeMap<String, u32>,
+    usage_window_days: u32,
+    usage_skew_seconds: u32,
+    usage_memory_months: u32,
 }
 
 impl Default for Raw {
@@ -86,6 +90,9 @@ impl Default for Raw {
             billing_batch: 200,
             approval_limit_units: 1000,
             approval_limits: BTreeMap::new(),
+            usage_window_days: 35,
+            usage_skew_seconds: 60,
+            usage_memory_months: 13,
         }
     }
 }
@@ -130,6 +137,10 @@ pub struct Config {
     pub billing_batch: u32,
     /// Up to how much an operator acts alone (R6.13).
     pub approval_limits: Limits,
+    /// How old measured usage may be, and how far a sender's clock may be ahead (R5.5).
+    pub usage: Acceptance,
+    /// How many months the ids of measured events are remembered (R5.4).
+    pub usage_memory_months: u32,
 }
 
 impl Config {
@@ -199,9 +210,15 @@ impl Raw {
             ("calls_max", self.calls_max as u64, 1_000_000),
             ("message_bytes_max", self.message_bytes_max as u64, 64 * 1024 * 1024),
             ("billing_batch", u64::from(self.billing_batch), 10_000),
+            ("usage_window_days", u64::from(self.usage_window_days), 366),
+            ("usage_skew_seconds", u64::from(self.usage_skew_seconds), 3600),
+            ("usage_memory_months", u64::from(self.usage_memory_months), 120),
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
+        // An id forgotten while its event could still be taken would count twice.
+        let remembered = u64::from(self.usage_memory_months) * 28 > u64::from(self.usage_window_days) + 1;
+        violations.check("usage_memory_months", remembered, "must be longer than usage_window_days");
         let limits = violations.take("approval_limits", self.limits());
         let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits);
         let ((((listen, log_format), server_key), sandbox_clock_start), approval_limits) =
@@ -221,6 +238,8 @@ impl Raw {
             message_bytes_max: self.message_bytes_max,
             billing_batch: self.billing_batch,
             approval_limits,
+            usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },
+            usage_memory_months: self.usage_memory_months,
         })
     }
 

@@ -35,7 +35,7 @@ use florin_credit::{
     CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, PaymentLinks, ProjectGate, SettlementHorizon,
     VoucherRpc,
 };
-use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Horizon, InvoiceRpc, MoneyOutcomes};
+use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes};
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
 use florin_platform::{
@@ -47,7 +47,7 @@ use florin_platform::{
     idempotency::Forget,
     job::Job,
 };
-use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageRpc};
+use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageIntake, UsageRpc};
 use sea_orm::DbErr;
 use tonic::{
     server::NamedService,
@@ -97,6 +97,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let runs = BillingRuns::new(platform.clone(), payments.clone()).with_batch(config.billing_batch);
     let links = PaymentLinks::new(&platform.key, &public_url);
     let gate = Arc::new(Gate);
+    let intake = UsageIntake::new(&platform, config.usage);
 
     // At one and the same instant they run in this order: money first, then what waits for it, then what
     // lapses.
@@ -109,6 +110,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     // What waits for a second operator above a configured amount (R6.13).
     let acts = Acts::new(florin_credit::acts(&project_gate));
     jobs.push(Arc::new(Forget::new(platform.clone())));
+    jobs.extend(florin_project::jobs::all(&platform, config.usage_memory_months));
     let schedule = Schedule::new(platform.clone(), jobs, replica);
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
@@ -148,7 +150,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         ProjectServiceServer(ProjectRpc::new(platform.clone(), Arc::new(Debts), links)),
         ResourceServiceServer(ResourceRpc::new(platform.clone())),
         CatalogServiceServer(CatalogRpc::new(platform.clone())),
-        UsageServiceServer(UsageRpc::new(platform.clone())),
+        UsageServiceServer(UsageRpc::new(platform.clone(), intake, Arc::new(Forecasts))),
         InvoiceServiceServer(InvoiceRpc::new(platform.clone())),
         BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
         ApprovalServiceServer(ApprovalRpc::new(platform.clone(), acts)),

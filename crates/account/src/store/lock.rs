@@ -5,6 +5,8 @@
 //! | PostgreSQL | `UPDATE` | `SELECT … ORDER BY account_id FOR UPDATE`, then the same `UPDATE` |
 //! | SQLite | `UPDATE`; the writer is alone | `UPDATE`; the writer is alone |
 //!
+//! Whoever only appends (measured usage) holds the rows by `SELECT … FOR NO KEY UPDATE`, in the same order.
+//!
 //! On PostgreSQL an `UPDATE … WHERE account_id IN (…)` by itself locks in the order of its plan, and two
 //! batches that share accounts could wait for each other.
 
@@ -14,7 +16,7 @@ use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value, sea_query::ArrayType};
 
 /// Creates the lock row of a new account.
 pub(crate) async fn create(tx: &Tx, account: AccountId) -> Result<(), DbErr> {
@@ -41,6 +43,19 @@ pub(crate) async fn take(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
         tx.execute_raw(sql(tx, &text, values())).await?;
     }
     Ok(())
+}
+
+/// Locks `accounts` as [`take`] does, in the same order, without counting a change: for appending what no other
+/// transaction decides by. On SQLite the writer is alone.
+pub(crate) async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
+    if tx.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let ids = accounts.iter().map(|account| Value::from(*account)).collect();
+    let text = "SELECT account_id FROM account_lock WHERE account_id = ANY($1) \
+                ORDER BY account_id FOR NO KEY UPDATE";
+    let ids = Value::Array(ArrayType::Uuid, Some(Box::new(ids)));
+    tx.query_all_raw(sql(tx, text, [ids])).await.map(|_| ())
 }
 
 /// Takes the next `count` movement sequence numbers of a locked account; the first of them.

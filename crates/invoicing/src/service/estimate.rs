@@ -55,7 +55,7 @@ pub(crate) async fn estimate(
 }
 
 /// The month whose invoice of the project is next, and when it is settled.
-async fn month_of(
+pub(crate) async fn month_of(
     connection: &impl ConnectionTrait,
     now: Instant,
     project: &BillableProject,

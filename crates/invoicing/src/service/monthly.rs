@@ -64,7 +64,11 @@ pub(crate) async fn issue_portion(
     let mut tally = Tally::default();
     let mut set_aside = unfit.to_vec();
     let mut drafts = Vec::with_capacity(open.len());
+    let mut closed = Vec::with_capacity(open.len());
     for (project, draft) in settled.drafts {
+        if draft.is_ok() {
+            closed.push((project.account, project.project));
+        }
         match draft {
             Ok(draft) if draft.is_nothing_due() => tally.nothing_due += 1,
             Ok(draft) => drafts.push(draft),
@@ -84,6 +88,8 @@ pub(crate) async fn issue_portion(
         collection: Collection::DefaultMethod,
     };
     let issued = issue(tx, at, call, &batch).await?;
+    // What is measured from now on is on later invoices; what was set aside stays open.
+    florin_project::usage::close(tx, at, run.month, &closed).await?;
     store::set_aside::insert(tx, at, run.id, &set_aside).await?;
     tally.invoiced = count(issued.len());
     tally.set_aside = count(set_aside.len());

@@ -38,6 +38,19 @@ pub(crate) async fn settle(
     at: Instant,
     projects: &[BillableProject],
 ) -> Result<Settled, Error> {
+    let keys = projects.iter().map(|project| (project.account, project.project)).collect::<Vec<_>>();
+    let lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
+    settle_lines(connection, month, at, projects, lines).await
+}
+
+/// As [`settle`], for what `lines` say was used: also for usage that is only foretold.
+pub(crate) async fn settle_lines(
+    connection: &impl ConnectionTrait,
+    month: Month,
+    at: Instant,
+    projects: &[BillableProject],
+    lines: Vec<RatedLine>,
+) -> Result<Settled, Error> {
     let mut ids = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     ids.dedup();
     let accounts: BTreeMap<_, _> = florin_account::find_many(connection, &ids)
@@ -45,8 +58,6 @@ pub(crate) async fn settle(
         .into_iter()
         .map(|account| (account.id, account))
         .collect();
-    let keys = projects.iter().map(|project| (project.account, project.project)).collect::<Vec<_>>();
-    let lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
     let mut lots = lots_by_account(connection, &ids).await?;
     let mut charges = charges_by_project(connection, &accounts, month, lines).await?;
 

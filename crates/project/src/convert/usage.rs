@@ -1,19 +1,81 @@
-//! Rated usage on the wire.
+//! Rated usage on the wire. Totals are sums of rounded lines (R1.4).
 
-use florin_api::project::v1 as wire;
+use std::collections::BTreeMap;
+
+use florin_api::{credit::v1::FundingKind as WireFundingKind, google::r#type::Date, project::v1 as wire};
 use florin_platform::wire::{decimal, money, timestamp};
-use florin_settlement::{Currency, Instant, Money, MoneyError, Period, PlanFamily};
+use florin_settlement::{Currency, FundingKind, Instant, Money, MoneyError, Month, PlanFamily};
 
 use super::plan::{plan_name, wire_family};
-use crate::domain::{resource::resource_name, usage::RatedLine};
+use crate::{
+    domain::{resource::resource_name, usage::RatedLine},
+    ports::ForecastDebit,
+    service::consumption::{Current, Foretold, Monthly},
+};
 
-/// Renders the usage of one project. Totals are sums of rounded lines (R1.4).
+/// Renders what a project used since the 1st.
 pub(crate) fn current(
-    lines: &[RatedLine],
-    period: Period,
+    current: &Current,
     as_of: Instant,
     currency: Currency,
 ) -> Result<wire::GetCurrentUsageResponse, MoneyError> {
+    let lines = &current.lines;
+    Ok(wire::GetCurrentUsageResponse {
+        period_start_time: Some(timestamp(current.period.from())),
+        period_end_time: Some(timestamp(current.period.to())),
+        as_of_time: Some(timestamp(as_of)),
+        family_totals: family_totals(lines, currency)?,
+        plan_totals: totals(lines, currency, |line| plan_name(&line.plan))?,
+        region_totals: totals(lines, currency, |line| line.region.clone())?,
+        resource_totals: totals(lines, currency, |line| {
+            resource_name(line.account, line.project, line.resource)
+        })?,
+        net_total: Some(money(net(lines, currency)?)),
+        lines: lines.iter().map(line).collect(),
+        late_net_total: Some(money(net(&current.late, currency)?)),
+        late_lines: current.late.iter().map(line).collect(),
+    })
+}
+
+/// Renders what a project will have used.
+pub(crate) fn forecast(
+    foretold: &Foretold,
+    as_of: Instant,
+    currency: Currency,
+) -> Result<wire::GetUsageForecastResponse, MoneyError> {
+    Ok(wire::GetUsageForecastResponse {
+        period_start_time: Some(timestamp(foretold.period.from())),
+        period_end_time: Some(timestamp(foretold.period.to())),
+        as_of_time: Some(timestamp(as_of)),
+        lines: foretold.lines.iter().map(line).collect(),
+        family_totals: family_totals(&foretold.lines, currency)?,
+        net_total: Some(money(net(&foretold.lines, currency)?)),
+        used_net_total: Some(money(net(&foretold.used, currency)?)),
+        settlement_time: Some(timestamp(foretold.payment.settlement)),
+        debits: foretold.payment.debits.iter().map(debit).collect(),
+        remainder: Some(money(foretold.payment.remainder)),
+    })
+}
+
+/// Renders what a project used in a month.
+pub(crate) fn monthly(monthly: &Monthly, currency: Currency) -> Result<wire::MonthlyUsage, MoneyError> {
+    let lines = &monthly.lines;
+    let on_time = lines.iter().filter(|line| line.billed_with.is_none()).map(|line| line.net);
+    Ok(wire::MonthlyUsage {
+        month: Some(date(monthly.month)),
+        lines: lines.iter().map(line).collect(),
+        family_totals: family_totals(lines, currency)?,
+        net_total: Some(money(net(lines, currency)?)),
+        on_time_net_total: Some(money(Money::sum(on_time, currency)?)),
+        close_time: monthly.closed.map(timestamp),
+    })
+}
+
+fn net(lines: &[RatedLine], currency: Currency) -> Result<Money, MoneyError> {
+    Money::sum(lines.iter().map(|line| line.net), currency)
+}
+
+fn family_totals(lines: &[RatedLine], currency: Currency) -> Result<Vec<wire::UsageFamilyTotal>, MoneyError> {
     let mut family_totals = Vec::new();
     for family in PlanFamily::ALL {
         let mut of_family = lines.iter().filter(|line| line.family == family).map(|line| line.net).peekable();
@@ -23,15 +85,26 @@ pub(crate) fn current(
                 .push(wire::UsageFamilyTotal { family: wire_family(family).into(), net: Some(money(net)) });
         }
     }
-    let total = Money::sum(lines.iter().map(|line| line.net), currency)?;
-    Ok(wire::GetCurrentUsageResponse {
-        period_start_time: Some(timestamp(period.from())),
-        period_end_time: Some(timestamp(period.to())),
-        as_of_time: Some(timestamp(as_of)),
-        lines: lines.iter().map(line).collect(),
-        family_totals,
-        net_total: Some(money(total)),
-    })
+    Ok(family_totals)
+}
+
+fn totals(
+    lines: &[RatedLine],
+    currency: Currency,
+    key: impl Fn(&RatedLine) -> String,
+) -> Result<Vec<wire::UsageGroupTotal>, MoneyError> {
+    let mut groups: BTreeMap<String, Vec<Money>> = BTreeMap::new();
+    for line in lines {
+        groups.entry(key(line)).or_default().push(line.net);
+    }
+    let total = |(key, nets): (String, Vec<Money>)| {
+        Ok(wire::UsageGroupTotal { key, net: Some(money(Money::sum(nets.into_iter(), currency)?)) })
+    };
+    groups.into_iter().map(total).collect()
+}
+
+fn date(month: Month) -> Date {
+    Date { year: month.year(), month: i32::try_from(month.month()).unwrap_or_default(), day: 0 }
 }
 
 fn line(line: &RatedLine) -> wire::UsageLine {
@@ -50,5 +123,17 @@ fn line(line: &RatedLine) -> wire::UsageLine {
         usage_end_time: Some(timestamp(line.period.to())),
         labels: line.labels.clone(),
         quantity_divisor: i32::try_from(line.divisor.get()).unwrap_or(i32::MAX),
+        billing_month: line.billed_with.map(date),
     }
+}
+
+fn debit(debit: &ForecastDebit) -> wire::ForecastDebit {
+    let kind = match debit.kind {
+        FundingKind::Voucher => WireFundingKind::Voucher,
+        FundingKind::CloudCredit => WireFundingKind::CloudCredit,
+        FundingKind::LaunchPad => WireFundingKind::Launchpad,
+        FundingKind::Loyalty => WireFundingKind::Loyalty,
+        FundingKind::PaymentMethod => WireFundingKind::PaymentMethod,
+    };
+    wire::ForecastDebit { credit: debit.credit.clone(), kind: kind.into(), amount: Some(money(debit.amount)) }
 }

@@ -13,7 +13,7 @@
 //! | MONTHLY, there on the 1st | the full month | size | 1 |
 //! | MONTHLY in advance, there on the 1st | the month that begins, with the period that ends there | size | 1 |
 //! | MONTHLY in advance, added or grown | at once, by [`due_at_once`], and never here | size or growth × days left | days of the month |
-//! | METERED | nothing here: what is measured comes as events | | |
+//! | METERED | nothing here: what is measured comes as events, see [`super::metered`] | | |
 //!
 //! An hour touched under two HOURLY plans, or at two sizes, is charged once, at the dearer ([`hours`]). A
 //! monthly charge once due is not reduced by removal; where a resource was resized within the month, each

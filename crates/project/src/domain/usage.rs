@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use florin_credit::ProjectId;
 use florin_platform::id::AccountId;
-use florin_settlement::{Instant, Money, Period, PlanFamily, Quantity, UnitPrice};
+use florin_settlement::{Instant, Money, Month, Period, PlanFamily, Quantity, UnitPrice};
 
 use super::resource::{Labels, ResourceId};
 
@@ -45,6 +45,9 @@ pub struct RatedLine {
     pub unit_price: UnitPrice,
     /// What the line comes to, before tax and credit.
     pub net: Money,
+    /// The month whose invoice carries it, where that is known not to be the month of use: measured usage that
+    /// came late, in views (R5.5). None on the lines an invoice is made of.
+    pub billed_with: Option<Month>,
 }
 
 /// Something that fell due in advance and stands on no invoice (R5.3).

@@ -99,6 +99,7 @@ fn line(charge: Unbilled, catalogue: &BTreeMap<PlanCode, PricedPlan>) -> Result<
         divisor: due.divisor,
         unit_price: due.unit_price,
         net: due.net,
+        billed_with: None,
     })
 }
 

@@ -36,7 +36,8 @@ pub async fn list(
 
 /// Projects with something that may be due for `period`, in settlement order: by account, and an
 /// account's by creation instant and id (R7.7). Goes on after `after`, at most `limit` of them. A project
-/// is listed when one of its resources was there in the period, even if what it held costs nothing.
+/// is listed when one of its resources was there in the period, even if what it held costs nothing, and when measured
+/// usage is due with the period's last month, even if it came late and its resource is long gone.
 pub async fn billable(
     connection: &impl ConnectionTrait,
     period: Period,

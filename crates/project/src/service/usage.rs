@@ -3,28 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use florin_credit::ProjectId;
-use florin_platform::id::AccountId;
-use florin_settlement::{Instant, Period};
+use florin_platform::{db::Tx, id::AccountId};
+use florin_settlement::{Currency, Instant, Month, Period};
 use sea_orm::ConnectionTrait;
 
 use crate::{
     domain::{
+        metered::{self, Metered, Sum},
         plan::{PlanCode, PricedPlan},
-        rating::{self, RatingError},
+        rating::{self, Rated, RatingError},
+        resource::{Labels, ResourceId},
         tariff::{OwnPrices, Tariff},
         usage::RatedLine,
     },
     error::Error,
-    store::{self, usage::Usage},
+    store::{self, usage::Usage, usage_hour::Which},
 };
 
-/// What `projects` used in `period`, as known at `until`: what still runs is counted up to there, the
-/// hour that `until` cuts included. Ordered by account, project, resource, month, plan and price version.
+/// What `projects` used in `period`, as known at `until`: what still runs is counted up to there, the hour that
+/// `until` cuts included; and what was measured and is due with the last month of `period`, late usage of earlier
+/// months included (R5.5). Ordered by account, project, resource, month, plan and price version.
 ///
 /// What was charged in advance as it was added is not among them: see [`super::advance`]. What is charged in
 /// advance on the 1st at which `period` ends is.
 ///
-/// A fixed number of queries, however many projects: what they held, the plans, the prices, those negotiated.
+/// A fixed number of queries, however many projects: what they held, what was measured, the plans, the prices, those
+/// negotiated; one more when a price changed within what was measured.
 ///
 /// # Errors
 /// [`Error::Rating`] if anything of any of the projects cannot be rated.
@@ -34,57 +38,191 @@ pub async fn of_projects(
     period: Period,
     until: Instant,
 ) -> Result<Vec<RatedLine>, Error> {
-    let projects: Vec<_> = projects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    let used = store::usage::held(connection, &projects, period).await?;
-    let codes: BTreeSet<&PlanCode> =
-        used.iter().flat_map(|usage| &usage.held).map(|held| &held.plan).collect();
-    let codes: Vec<&PlanCode> = codes.into_iter().collect();
-    let catalogue = store::plan::of_codes(connection, &codes).await?;
-    let accounts: BTreeSet<AccountId> = used.iter().map(|usage| usage.account).collect();
-    let accounts: Vec<AccountId> = accounts.into_iter().collect();
-    let own = store::own_price::of_accounts(connection, &accounts).await?;
-    let nothing = OwnPrices::new();
-    let mut lines = Vec::new();
-    for usage in &used {
-        let tariff = Tariff::new(usage.currency, &catalogue);
-        let tariff = tariff.with_own(own.get(&usage.account).unwrap_or(&nothing));
-        lines.extend(rated(usage, &catalogue, &tariff, period, until)?);
-    }
-    Ok(lines)
+    let last = period.to().minus(std::time::Duration::from_micros(1));
+    let due = Which::Due { after: None, through: Month::of(last) };
+    let known = Known::read(connection, projects, period, due).await?;
+    known.lines(period, until, |_| None)
 }
 
-fn rated(
-    usage: &Usage,
-    catalogue: &BTreeMap<PlanCode, PricedPlan>,
-    tariff: &Tariff<'_>,
-    period: Period,
-    until: Instant,
-) -> Result<Vec<RatedLine>, RatingError> {
-    let rated = rating::rate(&usage.held, tariff, period, until)?;
-    rated
-        .into_iter()
-        .map(|line| {
-            let known =
-                catalogue.get(&line.plan).ok_or_else(|| RatingError::UnknownPlan(line.plan.clone()))?;
-            let plan = &known.plan;
-            Ok(RatedLine {
-                account: usage.account,
-                project: usage.project,
-                resource: usage.resource,
-                resource_name: usage.name.clone(),
-                region: usage.region.clone(),
-                labels: usage.labels.clone(),
-                plan: line.plan.to_string(),
-                plan_name: plan.display_name.clone(),
-                family: plan.family,
-                unit: plan.unit.to_string(),
-                price_effective: line.price_effective,
-                period: line.period,
-                quantity: line.quantity,
-                divisor: line.divisor,
-                unit_price: line.unit_price,
-                net: line.net,
-            })
+/// Says that `month` of `projects` is invoiced, or that nothing of it was due: measured usage that comes from now on
+/// belongs to later invoices (R5.5). Everything due with `month`, as [`of_projects`] reads it, must have been
+/// billed in this transaction, with the accounts locked.
+///
+/// | usage comes | and the project's month | then it is billed |
+/// |---|---|---|
+/// | before the lock is taken | is open | with this month: it was read under the lock |
+/// | after the commit | is closed | with the next month: ingestion holds the same lock and sees the closing |
+/// | for a project the run did not look at | stays open | with the next month that is billed: that one carries everything since the last closing |
+pub async fn close(
+    tx: &Tx,
+    at: Instant,
+    month: Month,
+    projects: &[(AccountId, ProjectId)],
+) -> Result<(), Error> {
+    Ok(store::usage_hour::close(tx, at, month, projects).await?)
+}
+
+/// Everything that usage of some projects is rated by.
+pub(crate) struct Known {
+    pub(crate) held: Vec<Usage>,
+    pub(crate) metered: Vec<Metered>,
+    pub(crate) catalogue: BTreeMap<PlanCode, PricedPlan>,
+    own: BTreeMap<AccountId, OwnPrices>,
+}
+
+impl Known {
+    /// Reads it: what was held in `period`, and the measured sums wanted.
+    pub(crate) async fn read(
+        connection: &impl ConnectionTrait,
+        projects: &[(AccountId, ProjectId)],
+        period: Period,
+        which: Which,
+    ) -> Result<Self, Error> {
+        let projects: Vec<_> = projects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let held = store::usage::held(connection, &projects, period).await?;
+        let mut metered = store::usage_hour::sums(connection, &projects, which, &[]).await?;
+        let held_plans = held.iter().flat_map(|usage| &usage.held).map(|held| &held.plan);
+        let measured_plans = metered.iter().flat_map(|metered| &metered.sums).map(|sum| &sum.plan);
+        let codes: BTreeSet<&PlanCode> = held_plans.chain(measured_plans).collect();
+        let codes: Vec<&PlanCode> = codes.into_iter().collect();
+        let catalogue = store::plan::of_codes(connection, &codes).await?;
+        let accounts: BTreeSet<AccountId> = held.iter().map(|usage| usage.account).collect();
+        let accounts: BTreeSet<AccountId> =
+            accounts.into_iter().chain(metered.iter().map(|metered| metered.account)).collect();
+        let own =
+            store::own_price::of_accounts(connection, &accounts.into_iter().collect::<Vec<_>>()).await?;
+        let mut known = Self { held, metered, catalogue, own };
+        let cuts = known.cuts()?;
+        if !cuts.is_empty() {
+            known.metered = store::usage_hour::sums(connection, &projects, which, &cuts).await?;
+            // Outside a lock a plan may have come in between; the next look finds it.
+            for metered in &mut known.metered {
+                metered.sums.retain(|sum| known.catalogue.contains_key(&sum.plan));
+            }
+        }
+        Ok(known)
+    }
+
+    /// The catalogue as `account` sees it.
+    pub(crate) fn tariff(&self, account: AccountId, currency: Currency) -> Tariff<'_> {
+        let tariff = Tariff::new(currency, &self.catalogue);
+        self.own.get(&account).map_or(tariff, |own| tariff.with_own(own))
+    }
+
+    /// The instants at which a price changes within a measured sum: there it must be cut.
+    fn cuts(&self) -> Result<Vec<Instant>, RatingError> {
+        let mut cuts = BTreeSet::new();
+        for metered in &self.metered {
+            cuts.extend(metered::cuts(metered, &self.tariff(metered.account, metered.currency))?);
+        }
+        Ok(cuts.into_iter().collect())
+    }
+
+    /// The lines, up to `until`; measured ones say by which month's invoice they are carried if `carried` does.
+    pub(crate) fn lines(
+        &self,
+        period: Period,
+        until: Instant,
+        carried: impl Fn(&Sum) -> Option<Month>,
+    ) -> Result<Vec<RatedLine>, Error> {
+        let mut lines = Vec::new();
+        for usage in &self.held {
+            let tariff = self.tariff(usage.account, usage.currency);
+            for line in rating::rate(&usage.held, &tariff, period, until)? {
+                lines.push(self.line(Subject::of(usage), line, None)?);
+            }
+        }
+        for metered in &self.metered {
+            let tariff = self.tariff(metered.account, metered.currency);
+            for (billed_with, line) in metered::rate(metered, &tariff, &carried)? {
+                lines.push(self.line(Subject::measured(metered), line, billed_with)?);
+            }
+        }
+        sort(&mut lines);
+        Ok(lines)
+    }
+
+    /// One line of one resource.
+    pub(crate) fn line(
+        &self,
+        subject: Subject<'_>,
+        rated: Rated,
+        billed_with: Option<Month>,
+    ) -> Result<RatedLine, RatingError> {
+        let known = self.catalogue.get(&rated.plan);
+        let plan = &known.ok_or_else(|| RatingError::UnknownPlan(rated.plan.clone()))?.plan;
+        Ok(RatedLine {
+            account: subject.account,
+            project: subject.project,
+            resource: subject.resource,
+            resource_name: subject.name.to_owned(),
+            region: subject.region.to_owned(),
+            labels: subject.labels.clone(),
+            plan: rated.plan.to_string(),
+            plan_name: plan.display_name.clone(),
+            family: plan.family,
+            unit: plan.unit.to_string(),
+            price_effective: rated.price_effective,
+            period: rated.period,
+            quantity: rated.quantity,
+            divisor: rated.divisor,
+            unit_price: rated.unit_price,
+            net: rated.net,
+            billed_with,
         })
-        .collect()
+    }
+}
+
+/// The order of lines: by account, project, resource, month, plan and price version.
+pub(crate) fn sort(lines: &mut [RatedLine]) {
+    lines.sort_by(|one, other| {
+        let key = |line: &RatedLine| {
+            let place = (line.account, line.project, line.resource, Month::of(line.period.from()));
+            (place, line.price_effective, line.divisor, line.billed_with)
+        };
+        let (place, version) = (key(one), key(other));
+        (place.0, &one.plan, place.1, place.2, place.3).cmp(&(
+            version.0,
+            &other.plan,
+            version.1,
+            version.2,
+            version.3,
+        ))
+    });
+}
+
+/// What a line is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    account: AccountId,
+    project: ProjectId,
+    resource: ResourceId,
+    name: &'a str,
+    region: &'a str,
+    labels: &'a Labels,
+}
+
+impl<'a> Subject<'a> {
+    fn of(usage: &'a Usage) -> Self {
+        Self {
+            account: usage.account,
+            project: usage.project,
+            resource: usage.resource,
+            name: &usage.name,
+            region: &usage.region,
+            labels: &usage.labels,
+        }
+    }
+
+    /// What measured usage is about.
+    pub(crate) fn measured(metered: &'a Metered) -> Self {
+        Self {
+            account: metered.account,
+            project: metered.project,
+            resource: metered.resource,
+            name: &metered.name,
+            region: &metered.region,
+            labels: &metered.labels,
+        }
+    }
 }

@@ -7,9 +7,15 @@ use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
-use florin_settlement::{Instant, Period};
-use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use florin_settlement::{Instant, Month, Period};
+use sea_orm::{
+    ConnectionTrait, DbErr, FromQueryResult, Iterable, QueryOrder, QuerySelect, Set, entity::prelude::*,
+};
 
+use super::{
+    set::{Kind, Set as Rows},
+    usage_hour::number_of,
+};
 use crate::domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension},
     project::{Funding, Project, ProjectName, ProjectState},
@@ -208,6 +214,26 @@ pub(crate) async fn of_accounts(
     Ok(found)
 }
 
+/// Those of `keys` that exist, in one query.
+pub(crate) async fn of_keys(
+    connection: &impl ConnectionTrait,
+    keys: &[(AccountId, ProjectId)],
+) -> Result<Vec<Project>, DbErr> {
+    let mut wanted = Rows::new([("account_id", Kind::Uuid), ("project_id", Kind::Uuid)], keys.len());
+    for (account, project) in keys {
+        wanted.push([(*account).into(), (*project).into()]);
+    }
+    let columns =
+        Column::iter().map(|column| format!("p.{}", column.as_str())).collect::<Vec<_>>().join(", ");
+    let text = |rows: &str| {
+        format!(
+            "SELECT {columns} FROM {rows} JOIN project p ON p.account_id = v.account_id AND p.id = v.project_id"
+        )
+    };
+    let rows = wanted.read(connection, text).await?;
+    read(rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
 /// What [`save_all`] keeps of a project: where it is in its life. The key first.
 const LIFE_COLUMNS: [&str; 13] = [
     "account_id",
@@ -328,7 +354,8 @@ pub(crate) async fn counts(connection: &impl ConnectionTrait, account: AccountId
     })
 }
 
-/// Projects that held something in `period`, after `after`, in settlement order (R7.7).
+/// Projects that held something in `period`, or of which something measured is due with its last month, after
+/// `after`, in settlement order (R7.7).
 pub(crate) async fn billable(
     connection: &impl ConnectionTrait,
     period: Period,
@@ -336,12 +363,17 @@ pub(crate) async fn billable(
     limit: u32,
 ) -> Result<Vec<BillableProject>, DbErr> {
     let later = if after.is_some() { "AND (p.account_id, p.created_at, p.id) > ($4, $5, $6)" } else { "" };
+    let last = Month::of(period.to().minus(std::time::Duration::from_micros(1)));
     let text = format!(
         "SELECT p.account_id, p.created_at, p.id FROM project p \
-         WHERE EXISTS (SELECT 1 FROM resource_interval i \
+         WHERE (EXISTS (SELECT 1 FROM resource_interval i \
             WHERE i.account_id = p.account_id AND i.project_id = p.id \
-            AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2)) {later} \
-         ORDER BY p.account_id, p.created_at, p.id LIMIT $3"
+            AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2)) \
+         OR EXISTS (SELECT 1 FROM usage_hour h WHERE h.account_id = p.account_id AND h.project_id = p.id \
+            AND h.billed_with <= {} AND h.billed_with > COALESCE((SELECT MAX(c.month) FROM usage_closing c \
+               WHERE c.account_id = p.account_id AND c.project_id = p.id), 0))) {later} \
+         ORDER BY p.account_id, p.created_at, p.id LIMIT $3",
+        number_of(last)
     );
     let bounds = [At::from(period.to()).into(), At::from(period.from()).into(), i64::from(limit).into()];
     let place =

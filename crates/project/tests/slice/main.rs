@@ -5,6 +5,7 @@ mod changes;
 mod dunning;
 mod funding;
 mod history;
+mod metering;
 mod price_lists;
 mod projects;
 mod setting;

@@ -25,8 +25,11 @@ use florin_platform::{
     id::{AccountId, Id},
     secret::ServerKey,
 };
-use florin_project::{CatalogRpc, DebtStanding, PortError, ProjectId, ProjectRpc, ResourceRpc, UsageRpc};
-use florin_settlement::Instant;
+use florin_project::{
+    Acceptance, BillableProject, CatalogRpc, DebtStanding, ForecastPayment, InvoiceForecast, PortError,
+    ProjectId, ProjectRpc, RatedLine, ResourceRpc, UsageIntake, UsageRpc,
+};
+use florin_settlement::{Currency, Instant, Money, Month};
 use florin_testbed::TestDatabase;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use tonic::{Request, Status};
@@ -42,6 +45,30 @@ pub(crate) struct Debts(AtomicBool);
 impl DebtStanding for Debts {
     async fn has_debt(&self, _: Reader<'_>, _: AccountId) -> Result<bool, PortError> {
         Ok(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Says that the present month is invoiced next, and that money pays it all.
+#[derive(Debug)]
+struct NothingInvoiced;
+
+#[async_trait::async_trait]
+impl InvoiceForecast for NothingInvoiced {
+    async fn next_month(&self, _: Reader<'_>, now: Instant, _: &BillableProject) -> Result<Month, PortError> {
+        Ok(Month::of(now))
+    }
+
+    async fn payment(
+        &self,
+        _: Reader<'_>,
+        month: Month,
+        projects: Vec<(BillableProject, Vec<RatedLine>)>,
+        wanted: ProjectId,
+    ) -> Result<ForecastPayment, PortError> {
+        let lines =
+            projects.iter().filter(|(project, _)| project.project == wanted).flat_map(|(_, lines)| lines);
+        let remainder = Money::sum(lines.map(|line| line.net), Currency::EUR)?;
+        Ok(ForecastPayment { settlement: month.end(), debits: Vec::new(), remainder })
     }
 }
 
@@ -91,7 +118,8 @@ impl House {
     }
 
     pub(crate) fn usage(&self) -> UsageRpc {
-        UsageRpc::new(self.platform.clone())
+        let intake = UsageIntake::new(&self.platform, Acceptance::default());
+        UsageRpc::new(self.platform.clone(), intake, Arc::new(NothingInvoiced))
     }
 
     pub(crate) fn owes(&self, owes: bool) {

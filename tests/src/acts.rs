@@ -103,7 +103,7 @@ impl Customer {
                 ..Default::default()
             }),
             provider_token: provider_token.to_owned(),
-            request_id: String::new(),
+            ..Default::default()
         };
         self.caller.payment_methods().create_payment_method(request).await.expect("a card").into_inner()
     }

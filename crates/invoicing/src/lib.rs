@@ -34,7 +34,7 @@ pub use service::{
     credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
     forecast::Forecasts,
     outcomes::MoneyOutcomes,
-    ports::{Debts, Horizon},
+    ports::{Debts, Horizon, Needs},
     query::prove_settlement,
     run::{BATCH_DEFAULT, BillingRuns},
 };

@@ -1,10 +1,12 @@
 //! What can go wrong with payments, in the domain's words, and what the caller is told.
 
+use std::time::Duration;
+
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
     db::is_contention, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
 };
-use florin_settlement::{Currency, Money};
+use florin_settlement::{Currency, Money, MoneyError};
 use sea_orm::DbErr;
 use tonic::{Code, Status};
 
@@ -43,6 +45,27 @@ pub enum Error {
         /// Its resource name.
         payment: String,
     },
+    /// The last method that can pay, and something needs it (R3.4).
+    #[error("the last payment method that can pay is needed by {}", by.join(", "))]
+    MethodNeeded {
+        /// The resource names of some of what needs it.
+        by: Vec<String>,
+    },
+    /// Too many cards were tried, or too many automatic attempts declined, in one day (R3.6).
+    #[error("too many attempts in one day")]
+    AttemptsLimited {
+        /// When trying again makes sense.
+        retry_after: Duration,
+    },
+    /// Less of the payment is left to give back, or nothing of it was captured.
+    #[error("{0} has not so much left to give back")]
+    NotRefundable(String),
+    /// Nothing of the payment was captured, or no dispute of it waits for a decision.
+    #[error("the bank cannot do that to {0} now")]
+    NotDisputable(String),
+    /// A sum of amounts that cannot be.
+    #[error("amounts of disputes")]
+    Amount(#[source] MoneyError),
     /// The provider does not know the token.
     #[error("the payment provider does not know this token")]
     TokenInvalid,
@@ -99,6 +122,14 @@ impl From<Error> for Status {
             Error::InProgress { payment } => {
                 precondition(ErrorReason::PaymentInProgress).with("payment", payment)
             }
+            Error::MethodNeeded { by } => {
+                precondition(ErrorReason::PaymentMethodNeeded).with("needed_by", by.join(","))
+            }
+            Error::AttemptsLimited { retry_after } => {
+                Refusal::new(Code::ResourceExhausted, ErrorReason::PaymentAttemptsLimited, text)
+                    .retry_after(retry_after)
+            }
+            Error::NotDisputable(_) => precondition(ErrorReason::PaymentNotDisputable),
             Error::TokenInvalid => {
                 Refusal::new(Code::InvalidArgument, ErrorReason::ProviderTokenInvalid, text)
             }
@@ -113,7 +144,7 @@ impl From<Error> for Status {
             Error::CurrencyMismatch { expected } => {
                 precondition(ErrorReason::CurrencyMismatch).with("expected", expected.code())
             }
-            Error::NotPayable(_) => Refusal::internal(&error),
+            Error::NotPayable(_) | Error::NotRefundable(_) | Error::Amount(_) => Refusal::internal(&error),
             Error::NotASandbox => Refusal::new(Code::Unimplemented, ErrorReason::NotASandbox, text),
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Outcome(cause) => match cause.downcast_ref::<DbErr>() {

@@ -44,42 +44,130 @@ impl Job for Reconcile {
             store::payment::next_due(reader).await?,
             store::refund::next_due(reader).await?,
             store::method::next_due(reader).await?,
+            store::forgetting::next_due(reader).await?,
         ];
         Ok(dues.into_iter().flatten().min())
     }
 
     async fn run(&self, limit: u32) -> Result<u32, JobError> {
-        let call = &Call::by_job(NAME);
         let reader = self.payments.platform.db.reader();
         let now = self.payments.platform.clock.now(reader).await?;
-        let mut done = 0;
-        for (account, id) in store::payment::due(reader, now, u64::from(limit)).await? {
-            if let Err(error) = self.payments.drive(call, account, id).await {
+        let mut run = Run { job: self, call: Call::by_job(NAME), now, left: limit, done: 0, failed: None };
+        run.payments().await?;
+        run.refunds().await?;
+        run.registrations().await?;
+        run.forgetting().await?;
+        run.endings().await?;
+        match run.failed {
+            // What could not even be put off would be due again at once.
+            Some(error) if run.done == 0 => Err(error.into()),
+            Some(_) | None => Ok(run.done),
+        }
+    }
+}
+
+/// One run. What fails is put off, and never stops what comes after it.
+struct Run<'r> {
+    job: &'r Reconcile,
+    call: Call,
+    now: Instant,
+    left: u32,
+    done: u32,
+    failed: Option<Error>,
+}
+
+impl Run<'_> {
+    fn limit(&self) -> u64 {
+        u64::from(self.left)
+    }
+
+    fn did(&mut self) {
+        self.done += 1;
+        self.left = self.left.saturating_sub(1);
+    }
+
+    async fn payments(&mut self) -> Result<(), Error> {
+        let payments = &self.job.payments;
+        let due = store::payment::due(payments.platform.db.reader(), self.now, self.limit()).await?;
+        for (account, id) in due {
+            if let Err(error) = payments.drive(&self.call, account, id).await {
                 report(&error, &id);
-                self.payments.put_off(account, id).await?;
+                payments.put_off(account, id).await?;
             }
-            done += 1;
+            self.did();
         }
-        for (account, id) in store::refund::due(reader, now, u64::from(limit - done)).await? {
-            self.payments.give_back(call, account, id).await?;
-            done += 1;
+        Ok(())
+    }
+
+    async fn refunds(&mut self) -> Result<(), Error> {
+        let payments = &self.job.payments;
+        let due = store::refund::due(payments.platform.db.reader(), self.now, self.limit()).await?;
+        for (account, id) in due {
+            if let Err(error) = payments.give_back(&self.call, account, id).await {
+                report(&error, &id);
+                payments.put_off_refund(account, id).await?;
+            }
+            self.did();
         }
-        for (account, id) in store::method::due(reader, now, u64::from(limit - done)).await? {
-            match self.methods.drive(call, account, id).await {
+        Ok(())
+    }
+
+    async fn registrations(&mut self) -> Result<(), Error> {
+        let methods = &self.job.methods;
+        let due = store::method::due(methods.platform.db.reader(), self.now, self.limit()).await?;
+        for (account, id) in due {
+            match methods.drive(&self.call, account, id).await {
                 // No answer: the look is recorded, and the next one comes later.
                 Ok(_) | Err(Error::ProviderUnavailable(_)) => {}
                 Err(error) => {
                     report(&error, &id);
-                    self.methods.put_off(account, id).await?;
+                    methods.put_off(account, id).await?;
                 }
             }
-            done += 1;
+            self.did();
         }
-        for (account, id) in store::method::over(reader, now, u64::from(limit - done)).await? {
-            self.methods.expire(call, account, id).await?;
-            done += 1;
+        Ok(())
+    }
+
+    async fn forgetting(&mut self) -> Result<(), Error> {
+        let methods = &self.job.methods;
+        let due = store::forgetting::due(methods.platform.db.reader(), self.now, self.limit()).await?;
+        for (account, id) in due {
+            match methods.forget(account, id).await {
+                Ok(()) | Err(Error::ProviderUnavailable(_)) => {}
+                Err(error) => {
+                    report(&error, &id);
+                    methods.forget_later(account, id).await?;
+                }
+            }
+            self.did();
         }
-        Ok(done)
+        Ok(())
+    }
+
+    /// Cards whose date is over, and cards whose holders are to be warned of it.
+    async fn endings(&mut self) -> Result<(), Error> {
+        let methods = &self.job.methods;
+        let reader = methods.platform.db.reader();
+        for (account, id) in store::method::over(reader, self.now, self.limit()).await? {
+            let expired = methods.expire(&self.call, account, id).await;
+            self.ended(expired, &id);
+        }
+        for (account, id) in store::method::to_warn(reader, self.now, self.limit()).await? {
+            let warned = methods.warn(account, id).await;
+            self.ended(warned, &id);
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, outcome: Result<(), Error>, id: &dyn std::fmt::Display) {
+        match outcome {
+            Ok(()) => self.did(),
+            Err(error) => {
+                report(&error, id);
+                self.failed = Some(error);
+            }
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! back, and the port to whoever moves it ([`provider::Provider`]).
 //! Always holds: an attempt is stored before the provider hears of it, and its id is the provider's key, so
 //! that a lost answer never becomes a second charge (R3.6); no transaction is open while the provider is
-//! called; an outcome is told to [`outcomes::Outcomes`] once; at most one method is the default (R3.4).
+//! called; an outcome is told to [`outcomes::Outcomes`] once, and so is each step of a dispute; at most one
+//! method is the default (R3.4); a method declined for good is never asked again (R3.6).
 //! Refuses to know: what is paid for. A payment carries the name of it, and never reads it.
 
 mod convert;
@@ -25,9 +26,13 @@ pub mod seed;
 pub use convert::payment::payment as render;
 pub use domain::{
     dispute::{Dispute, DisputeId, DisputeStanding},
-    method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
+    limit::AutomaticAttempts,
+    method::{
+        CardExpiry, MethodDetails, MethodKind, MethodState, NOTICE_DAYS_DEFAULT, PaymentMethod,
+        PaymentMethodId, Warned,
+    },
     payment::{Finality, Initiator, Means, NewPayment, Payment, PaymentId, PaymentState},
-    refund::RefundId,
+    refund::{Purpose, RefundId},
     watch::Watch,
 };
 pub use error::Error;
@@ -37,9 +42,15 @@ pub use outcomes::{BoxError, Outcomes, Settled};
 pub use provider::Provider;
 pub use service::{
     begin::begin,
+    limits::automatic_attempts,
     methods::Methods,
     names::{method_name, payment_name},
+    noticed::{NoticeError, take_notice},
     payments::Payments,
-    query::{default_method, default_methods, find, find_method, has_captured, methods_valid, of_reference},
+    query::{
+        default_method, default_methods, disputes, fallbacks, find, find_method, has_captured, methods_valid,
+        of_reference,
+    },
+    refunds::refund,
     sandbox::{CustomerDecisions, Decided, Decision},
 };

@@ -43,6 +43,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.payment.v1.PaymentMethodService/GetPaymentMethod", customer(&[Operator, Finance])),
     ("florin.payment.v1.PaymentMethodService/ListPaymentMethods", customer(&[Operator, Finance])),
     ("florin.payment.v1.PaymentMethodService/SetDefaultPaymentMethod", customer(&[])),
+    ("florin.payment.v1.PaymentMethodService/UpdatePaymentMethod", customer(&[])),
+    ("florin.payment.v1.PaymentMethodService/DeletePaymentMethod", customer(&[])),
     ("florin.payment.v1.PaymentService/GetPayment", customer(&[Operator, Finance])),
     ("florin.payment.v1.PaymentService/ListPayments", customer(&[Operator, Finance])),
     ("florin.project.v1.ProjectService/CheckEligibility", customer(&[Operator])),
@@ -112,6 +114,9 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.sandbox.v1.ClockService/AdvanceClock", service(&[Sandbox])),
     ("florin.sandbox.v1.PaymentOutcomeService/ApprovePayment", service(&[Sandbox])),
     ("florin.sandbox.v1.PaymentOutcomeService/DeclinePayment", service(&[Sandbox])),
+    ("florin.sandbox.v1.PaymentOutcomeService/DisputePayment", service(&[Sandbox])),
+    ("florin.sandbox.v1.PaymentOutcomeService/WinDispute", service(&[Sandbox])),
+    ("florin.sandbox.v1.PaymentOutcomeService/LoseDispute", service(&[Sandbox])),
 ];
 
 /// The table the admission layer asks.

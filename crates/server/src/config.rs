@@ -10,6 +10,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use florin_payment::NOTICE_DAYS_DEFAULT;
 use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violation::Violations};
 use florin_project::Acceptance;
 use florin_settlement::{Currency, Instant, Money};
@@ -65,6 +66,7 @@ struct Raw {
     calls_max: usize,
     message_bytes_max: usize,
     billing_batch: u32,
+    mandate_notice_days: u32,
     approval_limit_units: u32,
     approval_limits: BTreeMap<String, u32>,
     usage_window_days: u32,
@@ -88,6 +90,7 @@ impl Default for Raw {
             calls_max: 1024,
             message_bytes_max: 4 * 1024 * 1024,
             billing_batch: 200,
+            mandate_notice_days: NOTICE_DAYS_DEFAULT,
             approval_limit_units: 1000,
             approval_limits: BTreeMap::new(),
             usage_window_days: 35,
@@ -135,6 +138,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// Accounts settled in one transaction of a billing run.
     pub billing_batch: u32,
+    /// How many days before a debit the holders of bank accounts are told, by the mandates from now on (R3.6).
+    pub mandate_notice_days: u32,
     /// Up to how much an operator acts alone (R6.13).
     pub approval_limits: Limits,
     /// How old measured usage may be, and how far a sender's clock may be ahead (R5.5).
@@ -213,6 +218,7 @@ impl Raw {
             ("usage_window_days", u64::from(self.usage_window_days), 366),
             ("usage_skew_seconds", u64::from(self.usage_skew_seconds), 3600),
             ("usage_memory_months", u64::from(self.usage_memory_months), 120),
+            ("mandate_notice_days", u64::from(self.mandate_notice_days), 30),
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
@@ -237,6 +243,7 @@ impl Raw {
             calls_max: self.calls_max,
             message_bytes_max: self.message_bytes_max,
             billing_batch: self.billing_batch,
+            mandate_notice_days: self.mandate_notice_days,
             approval_limits,
             usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },
             usage_memory_months: self.usage_memory_months,

@@ -35,7 +35,9 @@ use florin_credit::{
     CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, PaymentLinks, ProjectGate, SettlementHorizon,
     VoucherRpc,
 };
-use florin_invoicing::{BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes};
+use florin_invoicing::{
+    BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs,
+};
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
 use florin_platform::{
@@ -93,7 +95,8 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let provider = Arc::new(SandboxProvider::new(platform.clone(), &public_url));
     let outcomes = Arc::new(MoneyOutcomes);
     let payments = Payments::new(platform.clone(), provider.clone(), outcomes.clone());
-    let methods = Methods::new(platform.clone(), provider.clone(), outcomes);
+    let methods = Methods::new(platform.clone(), provider.clone(), outcomes, Arc::new(Needs))
+        .with_notice_days(config.mandate_notice_days);
     let runs = BillingRuns::new(platform.clone(), payments.clone()).with_batch(config.billing_batch);
     let links = PaymentLinks::new(&platform.key, &public_url);
     let gate = Arc::new(Gate);

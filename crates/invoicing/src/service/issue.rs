@@ -196,7 +196,9 @@ async fn begin(
     use florin_payment::Error as Refused;
     match florin_payment::begin(tx, at, call, account, new).await {
         Ok(payment) => Ok(Some(payment)),
-        Err(Refused::FirstPaymentNeedsCard | Refused::MethodNotValid { .. }) => Ok(None),
+        Err(
+            Refused::FirstPaymentNeedsCard | Refused::MethodNotValid { .. } | Refused::AttemptsLimited { .. },
+        ) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use florin_credit::SettlementHorizon;
+use florin_payment::{MethodNeeds, needs::NEEDS_MAX};
 use florin_platform::{
     db::{Reader, Tx},
     id::AccountId,
 };
-use florin_project::DebtStanding;
+use florin_project::{DebtStanding, ProjectState};
 use florin_settlement::Instant;
 
 use super::schedule::{Next, next};
-use crate::{domain::billing_run::settlement_of, error::Error, store};
+use crate::{
+    domain::{billing_run::settlement_of, invoice::invoice_name},
+    error::Error,
+    store,
+};
 
 type PortError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -23,6 +28,40 @@ pub struct Debts;
 impl DebtStanding for Debts {
     async fn has_debt(&self, reader: Reader<'_>, account: AccountId) -> Result<bool, PortError> {
         Ok(store::debt::exists(&reader, account).await?)
+    }
+}
+
+/// What an account still has to pay for: [`florin_payment::MethodNeeds`] (R3.4).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs;
+
+/// How many projects are looked at in one query.
+const PROJECTS_AT_ONCE: u32 = 100;
+
+#[async_trait::async_trait]
+impl MethodNeeds for Needs {
+    async fn needed_by(&self, reader: Reader<'_>, account: AccountId) -> Result<Vec<String>, PortError> {
+        let debts = store::debt::owed_for(&reader, account, NEEDS_MAX).await?;
+        let mut names = debts.into_iter().map(|invoice| invoice_name(account, invoice)).collect::<Vec<_>>();
+        let mut after = None;
+        loop {
+            let projects = florin_project::list(&reader, account, after, PROJECTS_AT_ONCE).await?;
+            let needing = projects.iter().filter(|project| needs_a_method(project.state));
+            names.extend(needing.map(|project| florin_project::project_name(account, project.id)));
+            after = projects.last().map(|project| project.id);
+            let is_last = projects.len() < usize::try_from(PROJECTS_AT_ONCE).unwrap_or(usize::MAX);
+            if is_last || names.len() >= NEEDS_MAX {
+                return Ok(names);
+            }
+        }
+    }
+}
+
+/// Whether a project in this state will still be invoiced.
+fn needs_a_method(state: ProjectState) -> bool {
+    match state {
+        ProjectState::Active | ProjectState::Suspended | ProjectState::Deleting => true,
+        ProjectState::PendingFunding | ProjectState::Deleted | ProjectState::Canceled => false,
     }
 }
 

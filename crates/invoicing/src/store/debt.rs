@@ -196,3 +196,17 @@ pub(crate) async fn exists(connection: &impl ConnectionTrait, account: AccountId
     let text = "SELECT 1 FROM debt WHERE account_id = $1 AND closed_at IS NULL LIMIT 1";
     Ok(connection.query_one_raw(sql(connection, text, [account.into()])).await?.is_some())
 }
+
+/// The invoices the account owes money for, the oldest debt first; at most `limit`.
+pub(crate) async fn owed_for(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    limit: usize,
+) -> Result<Vec<InvoiceId>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::ClosedAt.is_null())
+        .order_by_asc(Column::OpenedAt)
+        .limit(u64::try_from(limit).ok());
+    Ok(query.all(connection).await?.into_iter().map(|row| row.invoice_id).collect())
+}

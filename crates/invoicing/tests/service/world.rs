@@ -21,7 +21,7 @@ use florin_api::{
     },
 };
 use florin_credit::{GrantKind, PaymentLinks, grants};
-use florin_invoicing::{BillingRuns, Debts, InvoiceRpc, MoneyOutcomes, jobs::BillingRunJob};
+use florin_invoicing::{BillingRuns, Debts, InvoiceRpc, MoneyOutcomes, Needs, jobs::BillingRunJob};
 use florin_payment::{
     MethodDetails, MethodKind, Methods, Outcomes, PaymentMethodRpc, Payments,
     provider::{
@@ -242,7 +242,7 @@ impl World {
         platform.db.write(load).await.expect("seeded");
         Self {
             payments: Payments::new(platform.clone(), till.clone(), outcomes.clone()),
-            methods: Methods::new(platform.clone(), till.clone(), outcomes),
+            methods: Methods::new(platform.clone(), till.clone(), outcomes, Arc::new(Needs)),
             links: PaymentLinks::new(&platform.key, "https://pay.example.com"),
             till,
             platform,

@@ -4,6 +4,7 @@ use florin_api::{error::v1::ErrorReason, google::r#type::Date, payment::v1 as wi
 use florin_platform::{
     etag,
     id::AccountId,
+    mask::Mask,
     violation::Violations,
     wire::{parse_account, timestamp},
 };
@@ -16,8 +17,12 @@ use crate::{
         methods::NewMethod,
         names::{method_name, parse_method},
         query::{Offer, Shown},
+        update::Edit,
     },
 };
+
+/// The last place among the fallbacks.
+const FALLBACK_ORDER_MAX: i32 = 100;
 
 /// Reads a resource name of a method.
 pub(crate) fn name(name: &str) -> Result<(AccountId, PaymentMethodId), Violations> {
@@ -36,13 +41,74 @@ pub(crate) fn new_method(request: &wire::CreatePaymentMethodRequest) -> Result<N
     let method = request.payment_method.clone().unwrap_or_default();
     violations.check("payment_method", request.payment_method.is_some(), "is required");
     let kind = violations.take("payment_method.kind", kind(method.kind()).ok_or("is required"));
-    let label = method.label.trim().to_owned();
+    let label = label(&method.label, &mut violations);
+    let fallback_order = fallback_order(method.fallback_order, &mut violations);
+    token("provider_token", &request.provider_token, &mut violations);
+    let token = request.provider_token.clone();
+    let replaces = replaced(account, &request.replaces, &mut violations);
+    violations.finish_with(account.zip(kind).map(|(account, kind)| NewMethod {
+        account,
+        kind,
+        label,
+        fallback_order,
+        token,
+        replaces,
+    }))
+}
+
+/// What an UpdatePaymentMethod request may change.
+const EDITABLE: &[&str] = &["label", "fallback_order"];
+
+/// Reads an UpdatePaymentMethod request.
+pub(crate) fn edit(
+    request: &wire::UpdatePaymentMethodRequest,
+) -> Result<((AccountId, PaymentMethodId), Edit), Violations> {
+    let mut violations = Violations::new();
+    let method = request.payment_method.clone().unwrap_or_default();
+    violations.check("payment_method", request.payment_method.is_some(), "is required");
+    let name = violations.take("payment_method.name", parse_method(&method.name));
+    let label = label(&method.label, &mut violations);
+    let fallback_order = fallback_order(method.fallback_order, &mut violations);
+    let mask = match Mask::parse(request.update_mask.as_ref(), EDITABLE) {
+        Ok(mask) => Some(mask),
+        Err(wrong) => {
+            violations.extend(wrong);
+            None
+        }
+    };
+    violations.finish_with(name.zip(mask).map(|(name, mask)| {
+        let edit = Edit {
+            label: mask.has("label").then_some(label),
+            fallback_order: mask.has("fallback_order").then_some(fallback_order),
+            etag: method.etag.clone(),
+        };
+        (name, edit)
+    }))
+}
+
+fn label(label: &str, violations: &mut Violations) -> String {
+    let label = label.trim().to_owned();
     let fits = label.chars().count() <= LABEL_CHARACTERS_MAX && !label.chars().any(char::is_control);
     let rule = format!("must be at most {LABEL_CHARACTERS_MAX} characters, without control characters");
     violations.check("payment_method.label", fits, rule);
-    token("provider_token", &request.provider_token, &mut violations);
-    let token = request.provider_token.clone();
-    violations.finish_with(account.zip(kind).map(|(account, kind)| NewMethod { account, kind, label, token }))
+    label
+}
+
+fn fallback_order(order: i32, violations: &mut Violations) -> Option<u32> {
+    let fits = (0..=FALLBACK_ORDER_MAX).contains(&order);
+    violations.check("payment_method.fallback_order", fits, format!("must be 0 to {FALLBACK_ORDER_MAX}"));
+    u32::try_from(order).ok().filter(|order| *order > 0)
+}
+
+/// The method to replace, of the same account.
+fn replaced(account: Option<AccountId>, name: &str, violations: &mut Violations) -> Option<PaymentMethodId> {
+    if name.is_empty() {
+        return None;
+    }
+    let (owner, method) = violations.take("replaces", parse_method(name))?;
+    let same = account.is_none_or(|account| account == owner);
+    violations.check("replaces", same, "must be a method of the same account");
+    Some(method)
 }
 
 fn token(field: &str, token: &str, violations: &mut Violations) {
@@ -75,6 +141,8 @@ pub(crate) fn method(shown: &Shown) -> wire::PaymentMethod {
             | MethodState::Canceled => String::new(),
         },
         three_d_secure: method.details.three_d_secure,
+        fallback_order: method.fallback_order.and_then(|order| i32::try_from(order).ok()).unwrap_or(0),
+        decline_code: method.declined_for_good.clone().unwrap_or_default(),
         create_time: Some(timestamp(method.created)),
     }
 }

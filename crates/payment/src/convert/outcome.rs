@@ -1,15 +1,18 @@
 //! What the sandbox decides, on the wire.
 
 use florin_api::sandbox::v1 as wire;
-use florin_platform::violation::Violations;
+use florin_platform::{id::AccountId, violation::Violations, wire::amount};
 
 use super::{method, payment};
 use crate::{
-    domain::payment::{Finality, Payment},
+    domain::{
+        dispute::DisputeStanding,
+        payment::{Finality, Payment, PaymentId},
+    },
     service::{
         names::{parse_method, parse_payment},
         query::Shown,
-        sandbox::{Decision, Subject},
+        sandbox::{BankAct, Decision, Subject},
     },
 };
 
@@ -45,6 +48,21 @@ pub(crate) fn declined(request: &wire::DeclinePaymentRequest) -> Result<Decision
     }
     let finality = if request.decline_final { Finality::Final } else { Finality::Soft };
     Ok(Decision::Declined { code: code.to_owned(), finality })
+}
+
+/// Reads a DisputePayment request.
+pub(crate) fn disputed(
+    request: &wire::DisputePaymentRequest,
+) -> Result<((AccountId, PaymentId), BankAct), Violations> {
+    let mut violations = Violations::new();
+    let name = violations.take("name", parse_payment(&request.name));
+    let amount = request.amount_incl_tax.as_ref().and_then(|money| {
+        let amount = violations.take("amount_incl_tax", amount(money))?;
+        violations.check("amount_incl_tax", amount.is_positive(), "must be above zero");
+        Some(amount)
+    });
+    let standing = if request.bounced { DisputeStanding::Lost } else { DisputeStanding::Open };
+    violations.finish_with(name.map(|name| (name, BankAct::Dispute(amount, standing))))
 }
 
 /// Renders what was approved.

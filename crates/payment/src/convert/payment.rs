@@ -42,6 +42,7 @@ pub(crate) fn narrowed(request: &wire::ListPaymentsRequest) -> Result<Narrowed, 
 fn stored_state(state: wire::payment::State) -> Option<&'static str> {
     match state {
         wire::payment::State::Unspecified => None,
+        wire::payment::State::Scheduled => Some("SCHEDULED"),
         wire::payment::State::Processing => Some("PROCESSING"),
         wire::payment::State::ActionRequired => Some("ACTION_REQUIRED"),
         wire::payment::State::Pending => Some("PENDING"),
@@ -64,10 +65,14 @@ pub fn payment(payment: &Payment) -> wire::Payment {
         reference: payment.reference.clone(),
         create_time: Some(timestamp(payment.created)),
         settle_time: payment.state.settled().map(timestamp),
+        collect_time: payment.collect.map(timestamp),
+        refunded_amount_incl_tax: payment.refunded.is_positive().then(|| money(payment.refunded)),
+        disputed_amount_incl_tax: payment.disputed.is_positive().then(|| money(payment.disputed)),
         ..wire::Payment::default()
     };
     let state = match &payment.state {
-        PaymentState::Processing(_) => wire::payment::State::Processing,
+        PaymentState::Scheduled(_) if payment.collect.is_some() => wire::payment::State::Scheduled,
+        PaymentState::Scheduled(_) | PaymentState::Processing(_) => wire::payment::State::Processing,
         PaymentState::ActionRequired { url, .. } => {
             rendered.action_url.clone_from(url);
             wire::payment::State::ActionRequired

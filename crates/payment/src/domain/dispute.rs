@@ -179,7 +179,7 @@ mod tests {
             means: Means::OneOff { provider_token: "token".into() },
             initiator: Initiator::Customer,
         };
-        Payment::begin(AccountId::generate(at()), new, at())
+        Payment::begin(AccountId::generate(at()), new, None, at())
     }
 
     fn report(standing: DisputeStanding) -> DisputeReport {

@@ -3,8 +3,10 @@
 //! ```text
 //! CREATING ──► VALIDATING ──► VALID ──► EXPIRED | REPLACED | CANCELED
 //!     │             └───────► FAILED
-//!     └──► VALID | FAILED | REJECTED
+//!     └──► VALID | FAILED | REJECTED      CREATING | VALIDATING ──► CANCELED
 //! ```
+//! A VALID method on which a charge was declined for good stays VALID for everybody to see, and pays nothing
+//! any more (R3.6): [`PaymentMethod::can_pay`].
 
 use std::fmt;
 
@@ -17,6 +19,10 @@ use super::watch::{Awaited, Watch};
 pub(crate) const LABEL_CHARACTERS_MAX: usize = 255;
 /// The longest token of a provider, in bytes.
 pub(crate) const TOKEN_BYTES_MAX: usize = 255;
+/// How many days before a bank account is debited its holder is told, unless the mandate says otherwise (R3.6).
+pub const NOTICE_DAYS_DEFAULT: u32 = 2;
+/// What a method on which a charge was declined for good is instead of VALID, in the words of a refusal.
+const DECLINED_FOR_GOOD: &str = "DECLINED_FOR_GOOD";
 
 /// Marks ids of payment methods.
 #[derive(Debug)]
@@ -146,6 +152,45 @@ impl CardExpiry {
     }
 }
 
+/// How near the end of a card its holder has been warned (R3.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Warned {
+    /// Not yet.
+    #[default]
+    Never,
+    /// Thirty days before.
+    Month,
+    /// Seven days before.
+    Week,
+}
+
+impl Warned {
+    /// Every warning, the first first.
+    pub(crate) const WARNINGS: [Self; 2] = [Self::Month, Self::Week];
+
+    /// How many days before the end this one is given; 0 for none.
+    #[must_use]
+    pub(crate) fn days(self) -> u32 {
+        match self {
+            Self::Never => 0,
+            Self::Month => 30,
+            Self::Week => 7,
+        }
+    }
+
+    /// Reads the number of days.
+    #[must_use]
+    pub(crate) fn of_days(days: i64) -> Option<Self> {
+        [Self::Never, Self::Month, Self::Week].into_iter().find(|warned| i64::from(warned.days()) == days)
+    }
+
+    /// The latest warning whose time has come at `at` for a card that ends at `end`.
+    fn come(end: Instant, at: Instant) -> Self {
+        let come = |warning: &Self| end.minus_days(warning.days()) <= at;
+        Self::WARNINGS.into_iter().rfind(come).unwrap_or(Self::Never)
+    }
+}
+
 /// What may be shown of a method. Card numbers never enter Florin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MethodDetails {
@@ -176,6 +221,17 @@ pub struct PaymentMethod {
     pub provider_reference: Option<String>,
     /// What may be shown of it.
     pub details: MethodDetails,
+    /// The provider's word for the decline that was for good, if there was one (R3.6).
+    pub declined_for_good: Option<String>,
+    /// Its place among the methods that may be tried when the default one is declined for good, the lowest
+    /// first; none if the customer does not allow it (R9.1).
+    pub fallback_order: Option<u32>,
+    /// How many days before it is debited the customer is told; for bank accounts (R3.6).
+    pub notice_days: u32,
+    /// How near its end the customer has been warned (R3.5).
+    pub warned: Warned,
+    /// The method it takes the place of when it becomes VALID.
+    pub replaces: Option<PaymentMethodId>,
     /// Grows with every change.
     pub version: i64,
     /// When it was registered.
@@ -257,6 +313,11 @@ impl PaymentMethod {
             token,
             provider_reference: None,
             details: MethodDetails::default(),
+            declined_for_good: None,
+            fallback_order: None,
+            notice_days: NOTICE_DAYS_DEFAULT,
+            warned: Warned::Never,
+            replaces: None,
             version: 1,
             created: at,
             updated: at,
@@ -269,19 +330,38 @@ impl PaymentMethod {
         self.kind == MethodKind::Card && self.details.three_d_secure
     }
 
+    /// Whether it can pay: VALID, and never declined for good.
+    #[must_use]
+    pub fn can_pay(&self) -> bool {
+        self.state == MethodState::Valid && self.declined_for_good.is_none()
+    }
+
     /// What the provider calls it, if it can pay.
     #[must_use]
     pub fn chargeable(&self) -> Option<&str> {
-        match self.state {
-            MethodState::Valid => self.provider_reference.as_deref(),
-            MethodState::Creating(_)
-            | MethodState::Validating { .. }
-            | MethodState::Failed { .. }
-            | MethodState::Rejected { .. }
-            | MethodState::Expired
-            | MethodState::Replaced
-            | MethodState::Canceled => None,
+        if self.can_pay() { self.provider_reference.as_deref() } else { None }
+    }
+
+    /// What it is, in the words of a refusal to let it pay.
+    #[must_use]
+    pub(crate) fn standing(&self) -> &'static str {
+        match (&self.state, &self.declined_for_good) {
+            (MethodState::Valid, Some(_)) => DECLINED_FOR_GOOD,
+            (state, _) => state.as_str(),
         }
+    }
+
+    /// Whether what was begun on it goes on: it can pay, or was replaced since, which stops nothing.
+    #[must_use]
+    pub(crate) fn carries_on(&self) -> bool {
+        let stands = matches!(self.state, MethodState::Valid | MethodState::Replaced);
+        stands && self.declined_for_good.is_none()
+    }
+
+    /// Whether it is on its way to becoming VALID.
+    #[must_use]
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.state.watch().is_some()
     }
 
     /// Takes in what the provider says at `at`. What is finished stays as it is, so that news may come
@@ -307,6 +387,7 @@ impl PaymentMethod {
         match registration {
             Registration::Valid { reference, details } => MethodNews::BecameValid(Self {
                 provider_reference: Some(reference),
+                warned: warned_at_first(&details, at),
                 details,
                 ..self.moved(MethodState::Valid, at)
             }),
@@ -331,7 +412,13 @@ impl PaymentMethod {
                 if self.details == details && self.provider_reference.as_ref() == Some(&reference) {
                     return MethodNews::Settled(self);
                 }
-                MethodNews::Renewed(Self { provider_reference: Some(reference), details, ..self.touched(at) })
+                let warned = if self.details.expiry == details.expiry {
+                    self.warned
+                } else {
+                    warned_at_first(&details, at)
+                };
+                let provider_reference = Some(reference);
+                MethodNews::Renewed(Self { provider_reference, warned, details, ..self.touched(at) })
             }
             Registration::Revoked { .. } => MethodNews::Revoked(self.moved(MethodState::Canceled, at)),
             // An answer from before it became VALID, overtaken by a later one.
@@ -364,6 +451,50 @@ impl PaymentMethod {
         (over && self.state == MethodState::Valid).then(|| self.moved(MethodState::Expired, at))
     }
 
+    /// The warning that is due at `at`, and the method once it is given (R3.5).
+    #[must_use]
+    pub(crate) fn warned(self, at: Instant) -> Option<(Warned, Self)> {
+        let end = self.details.expiry?.end();
+        let due = Warned::come(end, at);
+        let is_due = self.state == MethodState::Valid && due > self.warned && at < end;
+        is_due.then(|| (due, Self { warned: due, ..self }))
+    }
+
+    /// The method once a charge on it was declined for good; nothing if it could not pay before (R3.6).
+    #[must_use]
+    pub(crate) fn declined_for_good(self, code: &str, at: Instant) -> Option<Self> {
+        self.can_pay().then(|| Self { declined_for_good: Some(code.to_owned()), ..self.touched(at) })
+    }
+
+    /// The method once the customer removed it; nothing if there is nothing left to remove.
+    #[must_use]
+    pub(crate) fn canceled(self, at: Instant) -> Option<Self> {
+        match self.state {
+            MethodState::Creating(_)
+            | MethodState::Validating { .. }
+            | MethodState::Valid
+            | MethodState::Expired => Some(self.moved(MethodState::Canceled, at)),
+            MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Replaced
+            | MethodState::Canceled => None,
+        }
+    }
+
+    /// The method once a newer one took its place; nothing if it was not in use.
+    #[must_use]
+    pub(crate) fn replaced(self, at: Instant) -> Option<Self> {
+        match self.state {
+            MethodState::Valid | MethodState::Expired => Some(self.moved(MethodState::Replaced, at)),
+            MethodState::Creating(_)
+            | MethodState::Validating { .. }
+            | MethodState::Failed { .. }
+            | MethodState::Rejected { .. }
+            | MethodState::Replaced
+            | MethodState::Canceled => None,
+        }
+    }
+
     /// The method after it became the default, or no longer is.
     #[must_use]
     pub(crate) fn touched(self, at: Instant) -> Self {
@@ -375,6 +506,11 @@ impl PaymentMethod {
         let (version, updated) = if changed { (self.version + 1, at) } else { (self.version, self.updated) };
         Self { state, version, updated, ..self }
     }
+}
+
+/// Whoever registers a card that ends soon has just read when; only what comes later is worth a warning.
+fn warned_at_first(details: &MethodDetails, at: Instant) -> Warned {
+    details.expiry.map_or(Warned::Never, |expiry| Warned::come(expiry.end(), at))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! A payment: one attempt to take money for one thing (R3.6).
 //!
 //! ```text
-//! PROCESSING ──► ACTION_REQUIRED ──► SUCCEEDED ──► REFUNDED
-//!     │  └─────► PENDING ───────────►    ▲
-//!     └──────────────────────────────────┘   any open state ──► DECLINED
+//! SCHEDULED ──► PROCESSING ──► ACTION_REQUIRED ──► SUCCEEDED ──► REFUNDED
+//!                   │  └─────► PENDING ───────────►    ▲
+//!                   └──────────────────────────────────┘   any open state ──► DECLINED
 //! ```
-//! The open states are PROCESSING, ACTION_REQUIRED and PENDING; the rest are final, but for the money
-//! that goes back to its source.
+//! The open states are SCHEDULED, PROCESSING, ACTION_REQUIRED and PENDING; the rest are final, but for the
+//! money that goes back to its source, or that the payer's bank takes back ([`super::dispute`]). While it is
+//! SCHEDULED, and only then, it is certain that the provider has not heard of it.
 
 use std::fmt;
 
@@ -87,7 +88,9 @@ pub enum Finality {
 /// How far a payment is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PaymentState {
-    /// Stored; the provider's outcome is not known yet.
+    /// Stored; the provider is asked later, and has not heard of it.
+    Scheduled(Watch),
+    /// Stored; the provider may have been asked, and its outcome is not known yet.
     Processing(Watch),
     /// Waits for the customer.
     ActionRequired {
@@ -124,6 +127,7 @@ impl PaymentState {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::Scheduled(_) => "SCHEDULED",
             Self::Processing(_) => "PROCESSING",
             Self::ActionRequired { .. } => "ACTION_REQUIRED",
             Self::Pending(_) => "PENDING",
@@ -143,7 +147,7 @@ impl PaymentState {
     #[must_use]
     pub fn settled(&self) -> Option<Instant> {
         match self {
-            Self::Processing(_) | Self::ActionRequired { .. } | Self::Pending(_) => None,
+            Self::Scheduled(_) | Self::Processing(_) | Self::ActionRequired { .. } | Self::Pending(_) => None,
             Self::Succeeded { settled } | Self::Declined { settled, .. } | Self::Refunded { settled } => {
                 Some(*settled)
             }
@@ -152,6 +156,7 @@ impl PaymentState {
 
     fn awaited(&self) -> Option<(Awaited, Watch)> {
         match self {
+            Self::Scheduled(watch) => Some((Awaited::Day, *watch)),
             Self::Processing(watch) => Some((Awaited::Answer, *watch)),
             Self::ActionRequired { watch, .. } => Some((Awaited::Customer, *watch)),
             Self::Pending(watch) => Some((Awaited::Bank, *watch)),
@@ -226,6 +231,14 @@ pub struct Payment {
     pub initiator: Initiator,
     /// How far it is.
     pub state: PaymentState,
+    /// When the bank is asked to debit it, after the mandate's notice period (R3.6); bank debits only.
+    pub collect: Option<Instant>,
+    /// What the provider calls it, once it said so.
+    pub provider_reference: Option<String>,
+    /// What went back to its source, by refunds.
+    pub refunded: Money,
+    /// What the payer's bank has taken back, for now or for good.
+    pub disputed: Money,
     /// When it was attempted.
     pub created: Instant,
     /// When it last changed.
@@ -246,9 +259,17 @@ pub(crate) enum PaymentNews {
 }
 
 impl Payment {
-    /// The attempt about to be made.
+    /// The attempt about to be made; `collect` is when, for what has to be announced first.
+    ///
+    /// What the customer is there for is asked of the provider at once. What Florin initiates is SCHEDULED until
+    /// a last look at the method: it may be declined for good by a payment begun in the same breath.
     #[must_use]
-    pub(crate) fn begin(account: AccountId, new: NewPayment, at: Instant) -> Self {
+    pub(crate) fn begin(account: AccountId, new: NewPayment, collect: Option<Instant>, at: Instant) -> Self {
+        let state = match (collect, new.initiator) {
+            (None, Initiator::Customer) => PaymentState::Processing(Watch::begin(Awaited::Answer, at)),
+            (None, Initiator::Merchant) => PaymentState::Scheduled(Watch { looks: 0, next: at }),
+            (Some(collect), _) => PaymentState::Scheduled(Watch { looks: 0, next: collect }),
+        };
         Self {
             account,
             id: PaymentId::generate(at),
@@ -256,7 +277,11 @@ impl Payment {
             reference: new.reference,
             means: new.means,
             initiator: new.initiator,
-            state: PaymentState::Processing(Watch::begin(Awaited::Answer, at)),
+            state,
+            collect,
+            provider_reference: None,
+            refunded: Money::zero(new.amount.currency()),
+            disputed: Money::zero(new.amount.currency()),
             created: at,
             updated: at,
         }
@@ -266,6 +291,43 @@ impl Payment {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.state.watch().is_some()
+    }
+
+    /// The payment once the provider may be asked: it is no longer certain that it has not heard of it.
+    #[must_use]
+    pub(crate) fn released(self, at: Instant) -> Self {
+        match self.state {
+            PaymentState::Scheduled(_) => {
+                let watch = Watch::begin(Awaited::Answer, at);
+                self.moved(PaymentState::Processing(watch), at)
+            }
+            PaymentState::Processing(_)
+            | PaymentState::ActionRequired { .. }
+            | PaymentState::Pending(_)
+            | PaymentState::Succeeded { .. }
+            | PaymentState::Declined { .. }
+            | PaymentState::Refunded { .. } => self,
+        }
+    }
+
+    /// When it is due, while it is SCHEDULED.
+    #[must_use]
+    pub(crate) fn scheduled(&self) -> Option<Instant> {
+        match self.state {
+            PaymentState::Scheduled(_) => Some(self.collect.unwrap_or(self.created)),
+            PaymentState::Processing(_)
+            | PaymentState::ActionRequired { .. }
+            | PaymentState::Pending(_)
+            | PaymentState::Succeeded { .. }
+            | PaymentState::Declined { .. }
+            | PaymentState::Refunded { .. } => None,
+        }
+    }
+
+    /// Whether its money was captured, whatever became of it since.
+    #[must_use]
+    pub fn was_captured(&self) -> bool {
+        matches!(self.state, PaymentState::Succeeded { .. } | PaymentState::Refunded { .. })
     }
 
     /// Takes in what the provider says at `at`. What is final stays as it is, so that news may come twice,
@@ -290,6 +352,10 @@ impl Payment {
                 let watch = self.watch_for(Awaited::Bank, at);
                 PaymentNews::Waiting(self.moved(PaymentState::Pending(watch), at))
             }
+            // The customer has acted since: an answer from before, overtaken by a later one.
+            ChargeOutcome::ActionRequired { .. } if matches!(self.state, PaymentState::Pending(_)) => {
+                PaymentNews::Waiting(self.unanswered(at))
+            }
             ChargeOutcome::ActionRequired { url } => {
                 let watch = self.watch_for(Awaited::Customer, at);
                 PaymentNews::Waiting(self.moved(PaymentState::ActionRequired { url, watch }, at))
@@ -303,7 +369,8 @@ impl Payment {
         let awaited = self.state.awaited();
         if let (
             Some((awaited, _)),
-            PaymentState::Processing(watch)
+            PaymentState::Scheduled(watch)
+            | PaymentState::Processing(watch)
             | PaymentState::ActionRequired { watch, .. }
             | PaymentState::Pending(watch),
         ) = (awaited, &mut self.state)
@@ -313,17 +380,19 @@ impl Payment {
         self
     }
 
-    /// The payment once its captured money is back where it came from; unchanged if none was captured.
+    /// The payment once so much of its captured money is back where it came from; unchanged if none was
+    /// captured. REFUNDED once all of it is.
     #[must_use]
-    pub(crate) fn refunded(self, at: Instant) -> Self {
-        match self.state {
-            PaymentState::Succeeded { settled } => self.moved(PaymentState::Refunded { settled }, at),
-            PaymentState::Processing(_)
-            | PaymentState::ActionRequired { .. }
-            | PaymentState::Pending(_)
-            | PaymentState::Declined { .. }
-            | PaymentState::Refunded { .. } => self,
-        }
+    pub(crate) fn gave_back(self, amount: Money, at: Instant) -> Self {
+        let PaymentState::Succeeded { settled } = self.state else { return self };
+        let refunded =
+            Money::new(self.refunded.minor().saturating_add(amount.minor()), self.amount.currency());
+        let state = if refunded.minor() >= self.amount.minor() {
+            PaymentState::Refunded { settled }
+        } else {
+            PaymentState::Succeeded { settled }
+        };
+        Self { refunded, ..self.moved(state, at) }
     }
 
     fn watch_for(&self, awaited: Awaited, at: Instant) -> Watch {

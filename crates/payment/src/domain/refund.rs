@@ -21,26 +21,37 @@ impl Kind for RefundMark {
 /// The id of a refund, and the provider's idempotency key of it.
 pub type RefundId = Id<RefundMark>;
 
-/// Why money goes back. One refund per payment and purpose, ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// What it was to pay for is no longer payable, or was paid already (R6.3).
-    Unwanted,
-}
+/// Why money goes back, in one word or a resource name. One refund per payment and purpose, ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose(String);
+
+/// The purpose of money nothing wanted.
+const UNWANTED: &str = "UNWANTED";
 
 impl Purpose {
+    /// What it was to pay for is no longer payable, or was paid already (R6.3).
+    #[must_use]
+    pub(crate) fn unwanted() -> Self {
+        Self(UNWANTED.to_owned())
+    }
+
+    /// Whatever the slice that asks for it calls it: the name of a credit note, of a withdrawn order. None if
+    /// it is empty, or the word this slice uses itself.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        (!name.is_empty() && name != UNWANTED).then(|| Self(name.to_owned()))
+    }
+
     /// The stored form.
     #[must_use]
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unwanted => "UNWANTED",
-        }
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// Reads the stored form.
     #[must_use]
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        (text == Self::Unwanted.as_str()).then_some(Self::Unwanted)
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
     }
 }
 
@@ -106,6 +117,8 @@ pub(crate) struct Refund {
     pub(crate) purpose: Purpose,
     /// How much.
     pub(crate) amount: Money,
+    /// What the provider calls it, once it said so.
+    pub(crate) provider_reference: Option<String>,
     /// How far it is.
     pub(crate) state: RefundState,
     /// When it was decided.
@@ -115,15 +128,16 @@ pub(crate) struct Refund {
 }
 
 impl Refund {
-    /// All of `payment`, because nothing wants it.
+    /// So much of `payment`, for `purpose`.
     #[must_use]
-    pub(crate) fn of_unwanted(payment: &Payment, at: Instant) -> Self {
+    pub(crate) fn of(payment: &Payment, amount: Money, purpose: Purpose, at: Instant) -> Self {
         Self {
             account: payment.account,
             id: RefundId::generate(at),
             payment: payment.id,
-            purpose: Purpose::Unwanted,
-            amount: payment.amount,
+            purpose,
+            amount,
+            provider_reference: None,
             state: RefundState::Requested(Watch { looks: 0, next: at }),
             created: at,
             updated: at,
@@ -132,18 +146,15 @@ impl Refund {
 
     /// The refund after what the provider said; what is final stays as it is.
     #[must_use]
-    pub(crate) fn learn(self, outcome: RefundOutcome, at: Instant) -> Self {
-        match self.state {
-            RefundState::Done | RefundState::Refused { .. } => self,
-            RefundState::Requested(_) => {
-                let state = match outcome {
-                    RefundOutcome::Pending => return self.unanswered(at),
-                    RefundOutcome::Done => RefundState::Done,
-                    RefundOutcome::Refused { code } => RefundState::Refused { code },
-                };
-                Self { state, updated: at, ..self }
-            }
-        }
+    pub(crate) fn learn(self, report: RefundReport, at: Instant) -> Self {
+        let RefundState::Requested(watch) = self.state else { return self };
+        let state = match report.outcome {
+            RefundOutcome::Pending => RefundState::Requested(watch.looked(Awaited::Bank, at)),
+            RefundOutcome::Done => RefundState::Done,
+            RefundOutcome::Refused { code } => RefundState::Refused { code },
+        };
+        let provider_reference = report.reference.or(self.provider_reference);
+        Self { state, provider_reference, updated: at, ..self }
     }
 
     /// The refund after a try at `at` that got no answer.
@@ -171,7 +182,8 @@ mod tests {
             means: Means::OneOff { provider_token: "token".into() },
             initiator: Initiator::Customer,
         };
-        Refund::of_unwanted(&Payment::begin(AccountId::generate(at), new, at), at)
+        let payment = Payment::begin(AccountId::generate(at), new, None, at);
+        Refund::of(&payment, payment.amount, Purpose::unwanted(), at)
     }
 
     #[test]
@@ -187,11 +199,16 @@ mod tests {
     #[test]
     fn what_the_provider_said_first_stays() {
         let at = refund().created.plus_seconds(5);
-        let refused = || RefundOutcome::Refused { code: "card_closed".into() };
-        let done = refund().learn(RefundOutcome::Done, at);
+        let said = |outcome| RefundReport { reference: Some("re_1".into()), outcome };
+        let refused = || said(RefundOutcome::Refused { code: "card_closed".into() });
+        let done = refund().learn(said(RefundOutcome::Done), at);
         assert_eq!(done.clone().learn(refused(), at), done);
         let kept = refund().learn(refused(), at);
-        assert_eq!(kept.clone().learn(RefundOutcome::Done, at), kept);
+        assert_eq!(kept.clone().learn(said(RefundOutcome::Done), at), kept);
+        let pending = refund().learn(said(RefundOutcome::Pending), at);
+        let RefundState::Requested(watch) = &pending.state else { panic!("still on its way") };
+        assert_eq!(watch.next, at.plus_days(1), "a refund on its way is looked after each day");
+        assert_eq!(pending.learn(refused(), at).state.as_str(), "REFUSED", "and may yet fail");
         assert_eq!(kept.clone().unanswered(at), kept);
     }
 }

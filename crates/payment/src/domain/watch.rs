@@ -19,6 +19,8 @@ pub(crate) enum Awaited {
     Customer,
     /// The bank: every day.
     Bank,
+    /// The day on which it is to be done; a look that could do nothing is repeated like one for an answer.
+    Day,
 }
 
 /// The next look at something unfinished, and how many there have been.
@@ -47,7 +49,7 @@ impl Watch {
 
 fn pause(awaited: Awaited, looks: u32) -> Duration {
     match awaited {
-        Awaited::Answer => ANSWER_FIRST.saturating_mul(1 << looks.min(16)).min(ANSWER_LAST),
+        Awaited::Answer | Awaited::Day => ANSWER_FIRST.saturating_mul(1 << looks.min(16)).min(ANSWER_LAST),
         Awaited::Customer => CUSTOMER,
         Awaited::Bank => BANK,
     }

@@ -1,9 +1,10 @@
 //! `florin.payment.v1.PaymentMethodService`.
 
 use florin_api::payment::v1::{
-    ConfirmPaymentMethodRequest, CreatePaymentMethodRequest, GetPaymentMethodRequest,
-    ListOfferedKindsRequest, ListOfferedKindsResponse, ListPaymentMethodsRequest, ListPaymentMethodsResponse,
-    PaymentMethod, SetDefaultPaymentMethodRequest, payment_method_service_server::PaymentMethodService,
+    ConfirmPaymentMethodRequest, CreatePaymentMethodRequest, DeletePaymentMethodRequest,
+    GetPaymentMethodRequest, ListOfferedKindsRequest, ListOfferedKindsResponse, ListPaymentMethodsRequest,
+    ListPaymentMethodsResponse, PaymentMethod, SetDefaultPaymentMethodRequest, UpdatePaymentMethodRequest,
+    payment_method_service_server::PaymentMethodService,
 };
 use florin_platform::{
     call::Call, db::Tx, id::AccountId, idempotency::RequestKey, page::Page, violation::Violations,
@@ -14,7 +15,7 @@ use super::visible;
 use crate::{
     PaymentMethodId, convert,
     error::Error,
-    service::{methods::Methods, query, sandbox::check_validating},
+    service::{methods::Methods, names::method_name, query, sandbox::check_validating},
 };
 
 /// The payment method service over `methods`.
@@ -141,5 +142,45 @@ impl PaymentMethodService for PaymentMethodRpc {
             Ok(convert::method::method(&shown))
         };
         Ok(Response::new(self.methods.platform.mutate::<_, Error, _>(&key, set).await?))
+    }
+
+    async fn update_payment_method(
+        &self,
+        request: Request<UpdatePaymentMethodRequest>,
+    ) -> Result<Response<PaymentMethod>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let ((account, id), edit) = &convert::method::edit(request).map_err(Error::from)?;
+        visible(call, *account, &method_name(*account, *id))?;
+        let key = RequestKey::new(&self.methods.platform, call, *account, &request.request_id, request);
+        let update = |tx, now| async move {
+            let shown = self.methods.update(&tx, now, call, (*account, *id), edit).await?;
+            Ok(convert::method::method(&shown))
+        };
+        Ok(Response::new(self.methods.platform.mutate::<_, Error, _>(&key, update).await?))
+    }
+
+    async fn delete_payment_method(
+        &self,
+        request: Request<DeletePaymentMethodRequest>,
+    ) -> Result<Response<PaymentMethod>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let (account, id) = convert::method::name(&request.name).map_err(Error::from)?;
+        visible(call, account, &request.name)?;
+        let platform = &self.methods.platform;
+        let key = RequestKey::new(platform, call, account, &request.request_id, request);
+        let begin = |tx, now| async move {
+            self.methods.remove(&tx, now, call, (account, id), &request.etag).await.map(|()| id.to_string())
+        };
+        let between = |reference: String| async move {
+            match self.methods.forget(account, read(&reference)?).await {
+                // It is removed; the provider is asked again by the job.
+                Ok(()) | Err(Error::ProviderUnavailable(_)) => Ok(()),
+                Err(error) => Err(error),
+            }
+        };
+        let finish = |tx, _, reference: String| async move { Self::show(&tx, account, &reference).await };
+        Ok(Response::new(platform.mutate_in_two::<_, Error, _, _, _>(&key, begin, between, finish).await?))
     }
 }

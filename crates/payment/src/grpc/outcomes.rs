@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
-use florin_api::sandbox::v1::{
-    ApprovePaymentRequest, ApprovePaymentResponse, DeclinePaymentRequest, DeclinePaymentResponse,
-    payment_outcome_service_server::PaymentOutcomeService,
+use florin_api::{
+    payment::v1::Payment,
+    sandbox::v1::{
+        ApprovePaymentRequest, ApprovePaymentResponse, DeclinePaymentRequest, DeclinePaymentResponse,
+        DisputePaymentRequest, DisputePaymentResponse, LoseDisputeRequest, LoseDisputeResponse,
+        WinDisputeRequest, WinDisputeResponse, payment_outcome_service_server::PaymentOutcomeService,
+    },
 };
-use florin_platform::{call::Call, db::Tx, idempotency::RequestKey};
+use florin_platform::{call::Call, db::Tx, id::AccountId, idempotency::RequestKey};
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::visible;
 use crate::{
+    DisputeStanding, PaymentId,
     convert::{
         self,
         outcome::{Afterwards, approved, refused},
@@ -20,7 +26,7 @@ use crate::{
         methods::Methods,
         payments::Payments,
         query,
-        sandbox::{CustomerDecisions, Decision, Subject, check_awaited},
+        sandbox::{BankAct, CustomerDecisions, Decision, Subject, check_awaited, check_captured},
     },
 };
 
@@ -110,5 +116,70 @@ impl PaymentOutcomeService for PaymentOutcomeRpc {
         let between = |_| async move { self.decide(call, subject, decision).await };
         let finish = |tx, _, _| async move { Ok(refused(&afterwards(&tx, subject).await?)) };
         Ok(Response::new(platform.mutate_in_two::<_, Error, _, _, _>(&key, begin, between, finish).await?))
+    }
+
+    async fn dispute_payment(
+        &self,
+        request: Request<DisputePaymentRequest>,
+    ) -> Result<Response<DisputePaymentResponse>, Status> {
+        let (call, request) = (Call::of(&request), request.into_inner());
+        let (subject, act) = convert::outcome::disputed(&request).map_err(Error::from)?;
+        let acted = Acted { subject, name: &request.name, request_id: &request.request_id, act };
+        let payment = self.bank_acts(&call, &acted, &request).await?;
+        Ok(Response::new(DisputePaymentResponse { payment: Some(payment) }))
+    }
+
+    async fn win_dispute(
+        &self,
+        request: Request<WinDisputeRequest>,
+    ) -> Result<Response<WinDisputeResponse>, Status> {
+        let (call, request) = (Call::of(&request), request.into_inner());
+        let subject = convert::payment::name(&request.name).map_err(Error::from)?;
+        let act = BankAct::Decide(DisputeStanding::Won);
+        let acted = Acted { subject, name: &request.name, request_id: &request.request_id, act };
+        let payment = self.bank_acts(&call, &acted, &request).await?;
+        Ok(Response::new(WinDisputeResponse { payment: Some(payment) }))
+    }
+
+    async fn lose_dispute(
+        &self,
+        request: Request<LoseDisputeRequest>,
+    ) -> Result<Response<LoseDisputeResponse>, Status> {
+        let (call, request) = (Call::of(&request), request.into_inner());
+        let subject = convert::payment::name(&request.name).map_err(Error::from)?;
+        let act = BankAct::Decide(DisputeStanding::Lost);
+        let acted = Acted { subject, name: &request.name, request_id: &request.request_id, act };
+        let payment = self.bank_acts(&call, &acted, &request).await?;
+        Ok(Response::new(LoseDisputeResponse { payment: Some(payment) }))
+    }
+}
+
+/// What the payer's bank is asked to do to which payment, under which request.
+struct Acted<'r> {
+    subject: (AccountId, PaymentId),
+    name: &'r str,
+    request_id: &'r str,
+    act: BankAct,
+}
+
+impl PaymentOutcomeRpc {
+    async fn bank_acts<M: Message>(
+        &self,
+        call: &Call,
+        acted: &Acted<'_>,
+        request: &M,
+    ) -> Result<Payment, Error> {
+        let bank = self.customer()?;
+        let (account, id) = acted.subject;
+        visible(call, account, acted.name)?;
+        let platform = &self.payments.platform;
+        let key = RequestKey::new(platform, call, account, acted.request_id, request);
+        let begin =
+            |tx, _| async move { check_captured(&tx, account, id).await.map(|()| acted.name.to_owned()) };
+        let between = |_| async move { self.payments.bank_acted(call, bank, acted.subject, acted.act).await };
+        let finish = |tx, _, _| async move {
+            query::owned_payment(&tx, account, id).await.map(|payment| convert::payment::payment(&payment))
+        };
+        platform.mutate_in_two::<_, Error, _, _, _>(&key, begin, between, finish).await
     }
 }

@@ -1,18 +1,19 @@
-//! Cards whose date is over can no longer pay (R3.2); the oldest VALID method left becomes the default.
+//! Cards near their end raise a notice (R3.5); once it is over they can no longer pay (R3.2), and the next
+//! method that can becomes the default.
 
-use florin_platform::{audit, call::Call, id::AccountId, outbox, wire::account_name};
+use florin_platform::{audit, call::Call, id::AccountId, notice, outbox};
 
 use super::{
     methods::Methods,
     names::method_name,
-    query::{default_id, methods_valid, owned_method},
+    query::{owned_account, owned_method},
     record::Recorder,
 };
 use crate::{
     domain::method::PaymentMethodId,
     error::Error,
-    events::{DefaultPaymentMethodChanged, PaymentMethodExpired},
-    store,
+    events::{PaymentMethodExpired, PaymentMethodExpiresSoon},
+    notices, store,
 };
 
 impl Methods {
@@ -30,27 +31,32 @@ impl Methods {
                 florin_account::lock(&tx, &[account]).await?;
                 let Some(method) = owned_method(&tx, account, id).await?.expired(at) else { return Ok(()) };
                 store::method::save(&tx, &method).await?;
+                store::payment::hasten(&tx, account, id, at).await?;
                 let payment_method = method_name(account, id);
                 audit::record(&tx, at, call, account, &payment_method).await?;
                 outbox::append(&tx, at, account, &PaymentMethodExpired { payment_method }).await?;
-                if default_id(&tx, account).await? != Some(id) {
+                let recorder = Recorder { tx: &tx, at, call, outcomes: &*self.outcomes };
+                recorder.leave_default(account, id).await
+            })
+            .await
+    }
+
+    /// Warns the holder of a card that ends soon, once per warning; else nothing happens.
+    pub(crate) async fn warn(&self, account: AccountId, id: PaymentMethodId) -> Result<(), Error> {
+        self.platform
+            .db
+            .write(|tx| async move {
+                let at = self.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[account]).await?;
+                let Some((warning, method)) = owned_method(&tx, account, id).await?.warned(at) else {
                     return Ok(());
-                }
-                match methods_valid(&tx, account).await?.first() {
-                    Some(next) => {
-                        store::method::save(&tx, &next.clone().touched(at)).await?;
-                        Recorder { tx: &tx, at, call, outcomes: &*self.outcomes }.make_default(next).await?;
-                    }
-                    None => {
-                        store::method::clear_default(&tx, account).await?;
-                        let account_name = account_name(account);
-                        let fact = DefaultPaymentMethodChanged {
-                            account: account_name,
-                            payment_method: String::new(),
-                        };
-                        outbox::append(&tx, at, account, &fact).await?;
-                    }
-                }
+                };
+                store::method::save(&tx, &method).await?;
+                let days = warning.days();
+                let owner = owned_account(&tx, account).await?;
+                notice::raise(&tx, at, account, &notices::expires_soon(&owner, &method, days)).await?;
+                let fact = PaymentMethodExpiresSoon { payment_method: method_name(account, id), days };
+                outbox::append(&tx, at, account, &fact).await?;
                 Ok(())
             })
             .await

@@ -10,14 +10,18 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use super::{
+    limits::check_registrations,
     names::method_name,
     query::{Shown, default_id, offers, owned_account, owned_method},
     record::Recorder,
 };
 use crate::{
-    domain::method::{MethodKind, MethodState, PaymentMethod, PaymentMethodId, Registration},
+    domain::method::{
+        MethodKind, MethodState, NOTICE_DAYS_DEFAULT, PaymentMethod, PaymentMethodId, Registration,
+    },
     error::Error,
     events::PaymentMethodCreated,
+    needs::MethodNeeds,
     outcomes::Outcomes,
     provider::{Provider, ProviderUnknown, Register},
     store,
@@ -29,7 +33,9 @@ pub(crate) struct NewMethod {
     pub(crate) account: AccountId,
     pub(crate) kind: MethodKind,
     pub(crate) label: String,
+    pub(crate) fallback_order: Option<u32>,
     pub(crate) token: String,
+    pub(crate) replaces: Option<PaymentMethodId>,
 }
 
 /// Payment methods at one provider, told to one [`Outcomes`].
@@ -38,6 +44,8 @@ pub struct Methods {
     pub(crate) platform: Platform,
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) outcomes: Arc<dyn Outcomes>,
+    pub(crate) needs: Arc<dyn MethodNeeds>,
+    notice_days: u32,
 }
 
 impl std::fmt::Debug for Methods {
@@ -47,10 +55,22 @@ impl std::fmt::Debug for Methods {
 }
 
 impl Methods {
-    /// Methods kept in `platform`, registered at `provider`, told to `outcomes`.
+    /// Methods kept in `platform`, registered at `provider`, told to `outcomes`; `needs` says what keeps the last
+    /// one from being removed.
     #[must_use]
-    pub fn new(platform: Platform, provider: Arc<dyn Provider>, outcomes: Arc<dyn Outcomes>) -> Self {
-        Self { platform, provider, outcomes }
+    pub fn new(
+        platform: Platform,
+        provider: Arc<dyn Provider>,
+        outcomes: Arc<dyn Outcomes>,
+        needs: Arc<dyn MethodNeeds>,
+    ) -> Self {
+        Self { platform, provider, outcomes, needs, notice_days: NOTICE_DAYS_DEFAULT }
+    }
+
+    /// The same, with mandates that agree on so many days between notice and debit (R3.6).
+    #[must_use]
+    pub fn with_notice_days(self, notice_days: u32) -> Self {
+        Self { notice_days, ..self }
     }
 
     /// Stores a method about to be registered. `recognised` is what the provider said its token is.
@@ -62,6 +82,7 @@ impl Methods {
         new: NewMethod,
         recognised: Result<Option<MethodKind>, ProviderUnknown>,
     ) -> Result<PaymentMethodId, Error> {
+        florin_account::lock(tx, &[new.account]).await?;
         let account = owned_account(tx, new.account).await?;
         if account.state != AccountState::Active {
             return Err(Error::AccountNotActive { state: account.state.as_str() });
@@ -72,6 +93,7 @@ impl Methods {
         if !offer.available {
             return Err(Error::FirstPaymentNeedsCard);
         }
+        check_registrations(tx, new.account, at).await?;
         match recognised.map_err(Error::ProviderUnavailable)? {
             None => return Err(Error::TokenInvalid),
             Some(kind) if kind != new.kind => {
@@ -81,7 +103,15 @@ impl Methods {
             }
             Some(_) => {}
         }
-        let method = PaymentMethod::creating(new.account, new.kind, new.label, new.token, at);
+        if let Some(before) = new.replaces {
+            check_replaceable(tx, new.account, before, at).await?;
+        }
+        let method = PaymentMethod {
+            fallback_order: new.fallback_order,
+            replaces: new.replaces,
+            notice_days: self.notice_days,
+            ..PaymentMethod::creating(new.account, new.kind, new.label, new.token, at)
+        };
         store::method::insert(tx, &method).await?;
         let payment_method = method_name(method.account, method.id);
         audit::record(tx, at, call, method.account, &payment_method).await?;
@@ -104,26 +134,15 @@ impl Methods {
             MethodState::Creating(watch) if watch.looks == 0 => {
                 self.provider.register(&Register::of(&method)).await
             }
-            MethodState::Creating(_) => {
-                match self
-                    .provider
-                    .registration(&Register::of(&method), method.provider_reference.as_deref())
-                    .await
-                {
-                    Ok(None) => self.provider.register(&Register::of(&method)).await,
-                    Ok(Some(registration)) => Ok(registration),
-                    Err(unknown) => Err(unknown),
-                }
-            }
-            MethodState::Validating { .. } => {
-                let known = self
-                    .provider
-                    .registration(&Register::of(&method), method.provider_reference.as_deref())
-                    .await;
-                known.and_then(|known| {
-                    known.ok_or_else(|| ProviderUnknown::new("the method is not known there"))
-                })
-            }
+            MethodState::Creating(_) => match self.known(&method).await {
+                Ok(None) => self.provider.register(&Register::of(&method)).await,
+                Ok(Some(registration)) => Ok(registration),
+                Err(unknown) => Err(unknown),
+            },
+            MethodState::Validating { .. } => self
+                .known(&method)
+                .await
+                .and_then(|known| known.ok_or_else(|| ProviderUnknown::new("the method is not known there"))),
             MethodState::Valid
             | MethodState::Failed { .. }
             | MethodState::Rejected { .. }
@@ -133,6 +152,31 @@ impl Methods {
         };
         let method = self.record(call, account, id, &answer).await?;
         answer.map(|_| method).map_err(Error::ProviderUnavailable)
+    }
+
+    /// Looks at a method because of a notice of the provider: as [`Self::drive`], and what was VALID may have
+    /// been renewed or revoked since. Call it with no transaction open.
+    ///
+    /// # Errors
+    /// [`Error::ProviderUnavailable`] if no answer came: the provider is to deliver the notice again.
+    pub async fn noticed(
+        &self,
+        call: &Call,
+        account: AccountId,
+        id: PaymentMethodId,
+    ) -> Result<PaymentMethod, Error> {
+        let method = owned_method(self.platform.db.reader(), account, id).await?;
+        if method.state != MethodState::Valid {
+            return self.drive(call, account, id).await;
+        }
+        match self.known(&method).await.map_err(Error::ProviderUnavailable)? {
+            Some(registration) => self.record(call, account, id, &Ok(registration)).await,
+            None => Ok(method),
+        }
+    }
+
+    async fn known(&self, method: &PaymentMethod) -> Result<Option<Registration>, ProviderUnknown> {
+        self.provider.registration(&Register::of(method), method.provider_reference.as_deref()).await
     }
 
     async fn record(
@@ -184,8 +228,8 @@ impl Methods {
         if !etag::allows(seen, &name, method.version) {
             return Err(Error::EtagMismatch(name));
         }
-        if method.state != MethodState::Valid {
-            return Err(Error::MethodNotValid { state: method.state.as_str() });
+        if !method.can_pay() {
+            return Err(Error::MethodNotValid { state: method.standing() });
         }
         let before = default_id(tx, account).await?;
         if before == Some(id) {
@@ -200,4 +244,16 @@ impl Methods {
         audit::record(tx, at, call, account, &name).await?;
         Ok(Shown { method, is_default: true })
     }
+}
+
+/// What a new method may take the place of: what is VALID or EXPIRED.
+async fn check_replaceable(
+    tx: &Tx,
+    account: AccountId,
+    before: PaymentMethodId,
+    at: Instant,
+) -> Result<(), Error> {
+    let before = owned_method(tx, account, before).await?;
+    let state = before.standing();
+    before.replaced(at).map(|_| ()).ok_or(Error::MethodNotValid { state })
 }

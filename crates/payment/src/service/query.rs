@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 use super::names::{method_name, payment_name};
 use crate::{
     domain::{
+        dispute::Dispute,
         method::{MethodKind, PaymentMethod, PaymentMethodId},
         payment::{Payment, PaymentId},
     },
@@ -62,12 +63,34 @@ pub async fn default_methods(
     store::method::default_methods(connection, accounts).await
 }
 
-/// The VALID methods of `account`, oldest first.
+/// The methods of `account` that can pay: VALID, and never declined for good; oldest first.
 pub async fn methods_valid(
     connection: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Vec<PaymentMethod>, DbErr> {
-    store::method::valid(connection, account).await
+    store::method::able(connection, account).await
+}
+
+/// The methods that may be tried once when the default one was declined for good, in the customer's order; the
+/// default is none of them, and neither is a method the customer does not allow it for (R9.1).
+pub async fn fallbacks(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<Vec<PaymentMethod>, DbErr> {
+    let default = default_id(connection, account).await?;
+    let mut methods = methods_valid(connection, account).await?;
+    methods.retain(|method| method.fallback_order.is_some() && Some(method.id) != default);
+    methods.sort_by_key(|method| (method.fallback_order, method.id));
+    Ok(methods)
+}
+
+/// The disputes of a payment, oldest first (R6.11).
+pub async fn disputes(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    payment: PaymentId,
+) -> Result<Vec<Dispute>, DbErr> {
+    store::dispute::of_payment(connection, account, payment).await
 }
 
 /// Whether money of `account` was ever captured and kept: what lifts the rule of the first payment (R3.3).

@@ -1,21 +1,80 @@
-//! Money that nobody wants goes back to its source (R6.3): asked of the provider with no transaction open.
+//! Captured money goes back to its source: all of it if nobody wants it (R6.3), or the part another slice asks
+//! for (R7.9). Asked of the provider with no transaction open.
+//!
+//! | question | answer |
+//! |---|---|
+//! | what is locked | the account, first |
+//! | what makes it happen once | one refund per payment and purpose, by a unique key; its id is the provider's key |
+//! | what keeps more from going back than was captured | the sum is checked under the lock, and by a trigger |
 
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire};
-use florin_settlement::Instant;
+use florin_settlement::{Instant, Money};
 
 use super::{
     names::payment_name,
     payments::Payments,
-    query::{owned_account, owned_payment},
+    query::{owned_account, owned_method, owned_payment},
 };
 use crate::{
-    domain::refund::{Refund, RefundId, RefundState},
+    domain::{
+        method::MethodKind,
+        payment::{Means, Payment, PaymentId},
+        refund::{Purpose, Refund, RefundId, RefundOutcome, RefundReport, RefundState},
+    },
     error::Error,
-    events::{PaymentRefundRefused, PaymentRefunded},
+    events::{PaymentRefundRefused, PaymentRefundRequested, PaymentRefunded},
     notices,
-    provider::{GiveBack, ProviderUnknown, RefundReport},
+    provider::{GiveBack, ProviderUnknown},
     store,
 };
+
+/// The code of a refund the provider does not make for this kind of method.
+const NOT_REFUNDABLE: &str = "kind_not_refundable";
+
+/// Has `amount` of a captured payment go back to its source, once per `purpose`; the same purpose again is the
+/// same refund. The caller has locked the account. After the commit, [`Payments::drive`] the payment, or leave
+/// it to the reconcile job.
+///
+/// # Errors
+/// [`Error::NotRefundable`] if the payment was not captured, or less of it is left.
+pub async fn refund(
+    tx: &Tx,
+    at: Instant,
+    account: AccountId,
+    payment: PaymentId,
+    amount: Money,
+    purpose: Purpose,
+) -> Result<RefundId, Error> {
+    let payment = owned_payment(tx, account, payment).await?;
+    if let Some(known) = store::refund::for_purpose(tx, account, payment.id, &purpose).await? {
+        return Ok(known.id);
+    }
+    let promised = store::refund::promised(tx, account, payment.id).await?;
+    let left = payment.amount.minor().saturating_sub(payment.disputed.minor()).saturating_sub(promised);
+    let fits = amount.currency() == payment.amount.currency() && (1..=left).contains(&amount.minor());
+    if !payment.was_captured() || !fits {
+        return Err(Error::NotRefundable(payment_name(account, payment.id)));
+    }
+    send_back(tx, at, &payment, amount, purpose).await
+}
+
+/// Stores the refund of so much of `payment`.
+pub(crate) async fn send_back(
+    tx: &Tx,
+    at: Instant,
+    payment: &Payment,
+    amount: Money,
+    purpose: Purpose,
+) -> Result<RefundId, Error> {
+    let refund = Refund::of(payment, amount, purpose, at);
+    store::refund::insert(tx, &refund).await?;
+    let fact = PaymentRefundRequested {
+        payment: payment_name(payment.account, payment.id),
+        amount_incl_tax: Some(wire::money(refund.amount)),
+    };
+    outbox::append(tx, at, payment.account, &fact).await?;
+    Ok(refund.id)
+}
 
 impl Payments {
     /// Takes a refund as far as it goes now.
@@ -24,7 +83,47 @@ impl Payments {
         if !matches!(refund.state, RefundState::Requested(_)) {
             return Ok(());
         }
-        let answer = &self.provider.refund(&GiveBack::of(&refund, None)).await;
+        let answer = self.ask_back(&refund).await?;
+        self.record_back(call, account, id, &answer).await
+    }
+
+    /// What the provider says; the inner error is that it says nothing.
+    async fn ask_back(&self, refund: &Refund) -> Result<Result<RefundReport, ProviderUnknown>, Error> {
+        let reader = self.platform.db.reader();
+        let payment = owned_payment(reader, refund.account, refund.payment).await?;
+        let kind = match &payment.means {
+            Means::Method(method) => owned_method(reader, refund.account, *method).await?.kind,
+            Means::OneOff { .. } => MethodKind::Card,
+        };
+        if !self.provider.capabilities().refundable.contains(&kind) {
+            let outcome = RefundOutcome::Refused { code: NOT_REFUNDABLE.to_owned() };
+            return Ok(Ok(RefundReport { reference: None, outcome }));
+        }
+        let back = &GiveBack::of(refund, payment.provider_reference);
+        Ok(match &refund.provider_reference {
+            None => self.provider.refund(back).await,
+            reference @ Some(_) => {
+                let known = self.provider.fetch_refund(back, reference.as_deref()).await;
+                known.and_then(|known| {
+                    known.ok_or_else(|| ProviderUnknown::new("the refund is not known there"))
+                })
+            }
+        })
+    }
+
+    /// Puts off a refund whose outcome could not be recorded.
+    pub(crate) async fn put_off_refund(&self, account: AccountId, id: RefundId) -> Result<(), Error> {
+        let nothing = Err(ProviderUnknown::new("the outcome could not be recorded"));
+        self.record_back(&Call::by_job(crate::jobs::NAME), account, id, &nothing).await
+    }
+
+    async fn record_back(
+        &self,
+        call: &Call,
+        account: AccountId,
+        id: RefundId,
+        answer: &Result<RefundReport, ProviderUnknown>,
+    ) -> Result<(), Error> {
         self.platform
             .db
             .write(|tx| async move {
@@ -47,27 +146,32 @@ async fn record(
     if !matches!(refund.state, RefundState::Requested(_)) {
         return Ok(());
     }
-    let outcome = match answer {
-        Ok(report) => report.outcome.clone(),
+    let report = match answer {
+        Ok(report) => report.clone(),
         Err(unknown) => {
             tracing::warn!(refund = %refund.id, error = unknown as &dyn std::error::Error, "refund unknown");
             return Ok(store::refund::save(tx, &refund.unanswered(at)).await?);
         }
     };
-    let refund = refund.learn(outcome, at);
+    let refund = refund.learn(report, at);
     store::refund::save(tx, &refund).await?;
     let name = payment_name(refund.account, refund.payment);
-    audit::record(tx, at, call, refund.account, &name).await?;
     let amount_incl_tax = Some(wire::money(refund.amount));
     match &refund.state {
-        RefundState::Requested(_) => {}
+        RefundState::Requested(_) => return Ok(()),
         RefundState::Done => {
-            let payment = owned_payment(tx, refund.account, refund.payment).await?.refunded(at);
+            let payment = owned_payment(tx, refund.account, refund.payment).await?;
+            let payment = payment.gave_back(refund.amount, at);
             store::payment::save(tx, &payment).await?;
             let account = owned_account(tx, refund.account).await?;
-            notice::raise(tx, at, account.id, &notices::returned(&account, &payment)).await?;
-            outbox::append(tx, at, refund.account, &PaymentRefunded { payment: name, amount_incl_tax })
-                .await?;
+            let returned = if refund.purpose == Purpose::unwanted() {
+                notices::returned(&account, &payment)
+            } else {
+                notices::refunded(&account, &payment, refund.amount)
+            };
+            notice::raise(tx, at, account.id, &returned).await?;
+            let fact = PaymentRefunded { payment: name.clone(), amount_incl_tax };
+            outbox::append(tx, at, refund.account, &fact).await?;
         }
         RefundState::Refused { code } => {
             tracing::error!(
@@ -75,10 +179,11 @@ async fn record(
                 code,
                 "the provider refuses to give money back; an operator has to"
             );
-            let fact = PaymentRefundRefused { payment: name, amount_incl_tax, code: code.clone() };
+            let fact = PaymentRefundRefused { payment: name.clone(), amount_incl_tax, code: code.clone() };
             outbox::append(tx, at, refund.account, &fact).await?;
         }
     }
+    audit::record(tx, at, call, refund.account, &name).await?;
     Ok(())
 }
 

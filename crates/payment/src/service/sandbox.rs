@@ -6,6 +6,7 @@ use florin_settlement::Money;
 
 use super::{
     methods::Methods,
+    names::payment_name,
     payments::Payments,
     query::{owned_method, owned_payment},
 };
@@ -68,6 +69,15 @@ pub trait CustomerDecisions: Send + Sync {
     ) -> Result<Decided, ProviderUnknown>;
 }
 
+/// What the payer's bank does about captured money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BankAct {
+    /// It takes back so much, all of it if none is given: OPEN for a chargeback, LOST for a debit that bounces.
+    Dispute(Option<Money>, DisputeStanding),
+    /// It decides the latest dispute: WON or LOST.
+    Decide(DisputeStanding),
+}
+
 /// What waits for a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
@@ -88,13 +98,20 @@ pub(crate) async fn check_awaited(tx: &Tx, subject: Subject) -> Result<(), Error
     match subject {
         Subject::Payment(account, id) => match owned_payment(tx, account, id).await?.state {
             PaymentState::ActionRequired { .. } | PaymentState::Pending(_) => Ok(()),
-            state @ (PaymentState::Processing(_)
+            state @ (PaymentState::Scheduled(_)
+            | PaymentState::Processing(_)
             | PaymentState::Succeeded { .. }
             | PaymentState::Declined { .. }
             | PaymentState::Refunded { .. }) => Err(Error::NoActionAwaited { state: state.as_str() }),
         },
         Subject::Method(account, id) => check_validating(tx, account, id).await,
     }
+}
+
+/// Refuses unless the money of the payment was captured.
+pub(crate) async fn check_captured(tx: &Tx, account: AccountId, id: PaymentId) -> Result<(), Error> {
+    let payment = owned_payment(tx, account, id).await?;
+    if payment.was_captured() { Ok(()) } else { Err(Error::NotDisputable(payment_name(account, id))) }
 }
 
 /// Refuses unless the method waits for the customer.
@@ -123,10 +140,32 @@ impl Payments {
     ) -> Result<(), Error> {
         let key = ChargeKey { account, payment: id };
         let decided = customer.decide_charge(key, decision).await.map_err(Error::ProviderUnavailable)?;
-        let payment = self.drive(call, account, id).await?;
+        let payment = self.noticed(call, account, id).await?;
         match decided {
             Decided::Stands => Ok(()),
             Decided::NotAwaited => Err(Error::NoActionAwaited { state: payment.state.as_str() }),
+        }
+    }
+}
+
+impl Payments {
+    /// The payer's bank has acted: the provider is told, and what follows is recorded.
+    pub(crate) async fn bank_acted(
+        &self,
+        call: &Call,
+        bank: &dyn CustomerDecisions,
+        (account, id): (AccountId, PaymentId),
+        act: BankAct,
+    ) -> Result<(), Error> {
+        let key = ChargeKey { account, payment: id };
+        let decided = match act {
+            BankAct::Dispute(amount, standing) => bank.dispute_charge(key, amount, standing).await,
+            BankAct::Decide(standing) => bank.decide_dispute(key, standing).await,
+        };
+        self.noticed(call, account, id).await?;
+        match decided.map_err(Error::ProviderUnavailable)? {
+            Decided::Stands => Ok(()),
+            Decided::NotAwaited => Err(Error::NotDisputable(payment_name(account, id))),
         }
     }
 }
@@ -143,7 +182,7 @@ impl Methods {
     ) -> Result<(), Error> {
         let key = MethodKey { account, method: id };
         let decided = customer.decide_method(key, decision).await.map_err(Error::ProviderUnavailable)?;
-        let method = self.drive(call, account, id).await?;
+        let method = self.noticed(call, account, id).await?;
         match decided {
             Decided::Stands => Ok(()),
             Decided::NotAwaited => Err(Error::NoActionAwaited { state: method.state.as_str() }),

@@ -14,7 +14,7 @@ use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use crate::domain::{
-    method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId},
+    method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId, Warned},
     watch::Watch,
 };
 
@@ -37,6 +37,11 @@ pub(crate) struct Model {
     three_d_secure: bool,
     action_url: Option<String>,
     refusal_code: Option<String>,
+    declined_code: Option<String>,
+    fallback_order: Option<i64>,
+    notice_days: i64,
+    warned_days: i64,
+    replaces: Option<PaymentMethodId>,
     looks: i64,
     look_at: Option<At>,
     version: i64,
@@ -100,6 +105,16 @@ impl TryFrom<Model> for PaymentMethod {
                 masked: row.masked_details,
                 three_d_secure: row.three_d_secure,
             },
+            fallback_order: row
+                .fallback_order
+                .map(u32::try_from)
+                .transpose()
+                .map_err(CorruptRow::of(TABLE))?,
+            notice_days: u32::try_from(row.notice_days).map_err(CorruptRow::of(TABLE))?,
+            warned: Warned::of_days(row.warned_days)
+                .ok_or_else(|| CorruptRow::new(TABLE, "unknown warning"))?,
+            declined_for_good: row.declined_code,
+            replaces: row.replaces,
             label: row.label,
             token: row.provider_token,
             provider_reference: row.provider_reference,
@@ -137,6 +152,11 @@ fn active(method: &PaymentMethod) -> ActiveModel {
         three_d_secure: Set(method.details.three_d_secure),
         action_url: Set(action_url),
         refusal_code: Set(refusal_code),
+        declined_code: Set(method.declined_for_good.clone()),
+        fallback_order: Set(method.fallback_order.map(i64::from)),
+        notice_days: Set(i64::from(method.notice_days)),
+        warned_days: Set(i64::from(method.warned.days())),
+        replaces: Set(method.replaces),
         looks: Set(watch.map_or(0, |watch| i64::from(watch.looks))),
         look_at: Set(watch.map(|watch| watch.next.into())),
         version: Set(method.version),
@@ -181,16 +201,38 @@ pub(crate) async fn list(
     read(query.all(connection).await?)
 }
 
-/// The VALID methods of `account`, oldest first.
-pub(crate) async fn valid(
+/// The methods of `account` that can pay: VALID, and never declined for good; oldest first.
+pub(crate) async fn able(
     connection: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<Vec<PaymentMethod>, DbErr> {
     let query = Entity::find()
         .filter(Column::AccountId.eq(account))
         .filter(Column::State.eq(MethodState::Valid.as_str()))
+        .filter(Column::DeclinedCode.is_null())
         .order_by_asc(Column::Id);
     read(query.all(connection).await?)
+}
+
+/// When the `nth` latest registration since `since` was, if there were so many; of those that failed or were
+/// rejected only, if `refused`.
+pub(crate) async fn nth_latest(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    since: Instant,
+    nth: u64,
+    refused: bool,
+) -> Result<Option<Instant>, DbErr> {
+    let mut query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::CreatedAt.gt(At::from(since)))
+        .order_by_desc(Column::CreatedAt)
+        .offset(nth.saturating_sub(1))
+        .limit(1);
+    if refused {
+        query = query.filter(Column::State.is_in(["FAILED", "REJECTED"]));
+    }
+    Ok(query.one(connection).await?.map(|row| row.created_at.into()))
 }
 
 /// Which method is the default of each of `accounts` that has one, by account.
@@ -244,15 +286,63 @@ pub(crate) async fn clear_default(tx: &Tx, account: AccountId) -> Result<(), DbE
     tx.execute_raw(sql(tx, text, [account.into()])).await.map(|_| ())
 }
 
-/// The earliest instant at which an unfinished method is to be looked at, or a card's date is over.
+/// The earliest instant at which an unfinished method is to be looked at, a card's date is over, or its holder
+/// is to be warned (R3.5).
 pub(crate) async fn next_due(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
-    let text = "SELECT MIN(due) FROM (\
-                SELECT MIN(look_at) AS due FROM payment_method WHERE look_at IS NOT NULL UNION ALL \
-                SELECT MIN(expires_at) AS due FROM payment_method WHERE state = 'VALID' AND expires_at IS NOT NULL\
-                ) AS dues";
+    let text = "SELECT MIN(look_at) FROM payment_method WHERE look_at IS NOT NULL";
+    let look = earliest(connection, text, 0).await?;
+    let text = "SELECT MIN(expires_at) FROM payment_method WHERE state = 'VALID' AND expires_at IS NOT NULL";
+    let mut dues = vec![look, earliest(connection, text, 0).await?];
+    for warning in Warned::WARNINGS {
+        let text = format!("{text} AND warned_days {}", not_yet(warning));
+        dues.push(earliest(connection, &text, warning.days()).await?);
+    }
+    Ok(dues.into_iter().flatten().min())
+}
+
+/// That `warning` was not given yet, as a condition on the number of days.
+fn not_yet(warning: Warned) -> &'static str {
+    match warning {
+        Warned::Never => "< 0",
+        Warned::Month => "= 0",
+        Warned::Week => "<> 7",
+    }
+}
+
+async fn earliest(
+    connection: &impl ConnectionTrait,
+    text: &str,
+    days_before: u32,
+) -> Result<Option<Instant>, DbErr> {
     let row = connection.query_one_raw(sql(connection, text, [])).await?;
     let due: Option<At> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    Ok(due.map(Into::into))
+    Ok(due.map(|due| Instant::from(due).minus_days(days_before)))
+}
+
+/// VALID cards whose holders are to be warned at `at`, the nearest end first.
+pub(crate) async fn to_warn(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    limit: u64,
+) -> Result<Vec<(AccountId, PaymentMethodId)>, DbErr> {
+    let mut found = Vec::new();
+    for warning in Warned::WARNINGS {
+        let text = format!(
+            "SELECT account_id, id FROM payment_method WHERE state = 'VALID' AND expires_at IS NOT NULL \
+             AND expires_at <= $1 AND expires_at > $2 AND warned_days {} ORDER BY expires_at LIMIT $3",
+            not_yet(warning)
+        );
+        let values =
+            [At::from(at.plus_days(warning.days())).into(), At::from(at).into(), limit.cast_signed().into()];
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let key = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            if !found.contains(&key) {
+                found.push(key);
+            }
+        }
+    }
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    Ok(found)
 }
 
 /// Unfinished methods to look at by `at`, the longest due first.

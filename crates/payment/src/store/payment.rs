@@ -11,7 +11,7 @@ use florin_platform::{
     id::AccountId,
 };
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use super::method::watch;
 use crate::domain::{
@@ -37,6 +37,11 @@ pub(crate) struct Model {
     decline_code: Option<String>,
     decline_final: Option<bool>,
     settled_at: Option<At>,
+    announced: bool,
+    collect_at: Option<At>,
+    provider_reference: Option<String>,
+    refunded: Minor,
+    disputed: Minor,
     looks: i64,
     look_at: Option<At>,
     created_at: At,
@@ -62,6 +67,7 @@ fn state(row: &Model) -> Result<PaymentState, CorruptRow> {
             url: row.action_url.clone().ok_or_else(|| missing("action_url"))?,
             watch: watch()?,
         },
+        "PENDING" if row.announced => PaymentState::Scheduled(watch()?),
         "PENDING" => PaymentState::Pending(watch()?),
         "SUCCEEDED" => PaymentState::Succeeded { settled: settled()? },
         "DECLINED" => PaymentState::Declined {
@@ -94,6 +100,10 @@ impl TryFrom<Model> for Payment {
             initiator: Initiator::parse(&row.initiator)
                 .ok_or_else(|| CorruptRow::new(TABLE, "unknown initiator"))?,
             reference: row.reference,
+            collect: row.collect_at.map(Into::into),
+            provider_reference: row.provider_reference,
+            refunded: row.refunded.money(row.currency.0),
+            disputed: row.disputed.money(row.currency.0),
             created: row.created_at.into(),
             updated: row.updated_at.into(),
         })
@@ -107,7 +117,8 @@ fn active(payment: &Payment) -> ActiveModel {
     };
     let action_url = match &payment.state {
         PaymentState::ActionRequired { url, .. } => Some(url.clone()),
-        PaymentState::Processing(_)
+        PaymentState::Scheduled(_)
+        | PaymentState::Processing(_)
         | PaymentState::Pending(_)
         | PaymentState::Succeeded { .. }
         | PaymentState::Declined { .. }
@@ -117,12 +128,16 @@ fn active(payment: &Payment) -> ActiveModel {
         PaymentState::Declined { code, finality, .. } => {
             (Some(code.clone()), Some(*finality == Finality::Final))
         }
-        PaymentState::Processing(_)
+        PaymentState::Scheduled(_)
+        | PaymentState::Processing(_)
         | PaymentState::ActionRequired { .. }
         | PaymentState::Pending(_)
         | PaymentState::Succeeded { .. }
         | PaymentState::Refunded { .. } => (None, None),
     };
+    let announced = matches!(payment.state, PaymentState::Scheduled(_));
+    // What is SCHEDULED is stored as PENDING and announced: the column of states is older than it.
+    let state = if announced { "PENDING" } else { payment.state.as_str() };
     let watch = payment.state.watch();
     ActiveModel {
         account_id: Set(payment.account),
@@ -133,11 +148,16 @@ fn active(payment: &Payment) -> ActiveModel {
         method_id: Set(method_id),
         one_off_token: Set(one_off_token),
         initiator: Set(payment.initiator.as_str().to_owned()),
-        state: Set(payment.state.as_str().to_owned()),
+        state: Set(state.to_owned()),
         action_url: Set(action_url),
         decline_code: Set(decline_code),
         decline_final: Set(decline_final),
         settled_at: Set(payment.state.settled().map(Into::into)),
+        announced: Set(announced),
+        collect_at: Set(payment.collect.map(Into::into)),
+        provider_reference: Set(payment.provider_reference.clone()),
+        refunded: Set(payment.refunded.into()),
+        disputed: Set(payment.disputed.into()),
         looks: Set(watch.map_or(0, |watch| i64::from(watch.looks))),
         look_at: Set(watch.map(|watch| watch.next.into())),
         created_at: Set(payment.created.into()),
@@ -175,6 +195,17 @@ pub(crate) struct Narrowed {
     pub(crate) states: Vec<&'static str>,
 }
 
+/// That a payment is shown in this state. What is SCHEDULED without a date is about to be asked, and shown so.
+fn shows(state: &str) -> Condition {
+    let stored = |state: &str| Condition::all().add(Column::State.eq(state)).add(Column::Announced.eq(false));
+    let announced = Condition::all().add(Column::Announced.eq(true));
+    match state {
+        "SCHEDULED" => announced.add(Column::CollectAt.is_not_null()),
+        "PROCESSING" => Condition::any().add(stored(state)).add(announced.add(Column::CollectAt.is_null())),
+        state => stored(state),
+    }
+}
+
 /// Payments of `account` after `after`, oldest first.
 pub(crate) async fn list(
     connection: &impl ConnectionTrait,
@@ -192,7 +223,8 @@ pub(crate) async fn list(
         query = query.filter(Column::Reference.eq(reference));
     }
     if !narrowed.states.is_empty() {
-        query = query.filter(Column::State.is_in(narrowed.states.iter().copied()));
+        query =
+            query.filter(narrowed.states.iter().fold(Condition::any(), |any, state| any.add(shows(state))));
     }
     read(query.all(connection).await?)
 }
@@ -210,26 +242,104 @@ pub(crate) async fn of_reference(
     read(query.all(connection).await?)
 }
 
-/// Whether money of `account` was ever captured, and is not on its way back (R3.3). Amounts are above zero by
-/// a CHECK.
+/// Whether money of `account` was ever captured, is not disputed, and not all of it on its way back (R3.3).
+/// Amounts are above zero by a CHECK.
 pub(crate) async fn has_captured(
     connection: &impl ConnectionTrait,
     account: AccountId,
 ) -> Result<bool, DbErr> {
-    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND state = 'SUCCEEDED' AND NOT EXISTS (\
-                SELECT 1 FROM payment_refund WHERE payment_refund.account_id = payment.account_id \
-                AND payment_refund.payment_id = payment.id) LIMIT 1";
+    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND state = 'SUCCEEDED' AND disputed = 0 \
+                AND amount > (SELECT COALESCE(SUM(payment_refund.amount), 0) FROM payment_refund \
+                WHERE payment_refund.account_id = payment.account_id \
+                AND payment_refund.payment_id = payment.id AND payment_refund.state <> 'REFUSED') LIMIT 1";
     Ok(connection.query_one_raw(sql(connection, text, [account.into()])).await?.is_some())
 }
 
-/// Whether a payment on `method` was ever declined for good (R3.6).
-pub(crate) async fn declined_for_good(
+/// When the `nth` latest attempt on something given for once was since `since`, if there were so many.
+pub(crate) async fn nth_latest_one_off(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    since: Instant,
+    nth: u64,
+) -> Result<Option<Instant>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::MethodId.is_null())
+        .filter(Column::CreatedAt.gt(At::from(since)))
+        .order_by_desc(Column::CreatedAt)
+        .offset(nth.saturating_sub(1))
+        .limit(1);
+    Ok(query.one(connection).await?.map(|row| row.created_at.into()))
+}
+
+/// What Florin initiated on a method since some instant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Automatic {
+    /// How many attempts.
+    pub(crate) attempts: u64,
+    /// How many of them the provider declined.
+    pub(crate) declined: u64,
+}
+
+/// What Florin initiated on `method` since `since`. What was stopped before the provider heard of it was not
+/// declined by it: such payments have no reference of the provider's, and `stopped` for a code.
+pub(crate) async fn automatic(
+    connection: &impl ConnectionTrait,
+    (account, method): (AccountId, PaymentMethodId),
+    since: Instant,
+    stopped: &str,
+) -> Result<Automatic, DbErr> {
+    let text = "SELECT CAST(COUNT(*) AS bigint), \
+                CAST(COALESCE(SUM(CASE WHEN state = 'DECLINED' AND decline_code <> $4 THEN 1 ELSE 0 END), 0) AS bigint) \
+                FROM payment WHERE account_id = $1 AND method_id = $2 AND initiator = 'MERCHANT' \
+                AND created_at > $3";
+    let values = [account.into(), method.into(), At::from(since).into(), stopped.into()];
+    let row = connection.query_one_raw(sql(connection, text, values)).await?;
+    let Some(row) = row else { return Ok(Automatic::default()) };
+    let count = |index| row.try_get_by_index::<i64>(index).map(i64::unsigned_abs);
+    Ok(Automatic { attempts: count(0)?, declined: count(1)? })
+}
+
+/// The latest payment on `method` that Florin initiated and that has an outcome, if there is one.
+pub(crate) async fn latest_automatic(
     connection: &impl ConnectionTrait,
     account: AccountId,
     method: PaymentMethodId,
-) -> Result<bool, DbErr> {
-    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND method_id = $2 AND decline_final LIMIT 1";
-    Ok(connection.query_one_raw(sql(connection, text, [account.into(), method.into()])).await?.is_some())
+) -> Result<Option<Payment>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::MethodId.eq(method))
+        .filter(Column::Initiator.eq(Initiator::Merchant.as_str()))
+        .filter(Column::SettledAt.is_not_null())
+        .order_by_desc(Column::SettledAt)
+        .order_by_desc(Column::Id);
+    Ok(query.one(connection).await?.map(Payment::try_from).transpose()?)
+}
+
+/// A payment on `method` that is still open, if there is one.
+pub(crate) async fn open_on(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    method: PaymentMethodId,
+) -> Result<Option<Payment>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::MethodId.eq(method))
+        .filter(Column::LookAt.is_not_null())
+        .order_by_asc(Column::Id);
+    Ok(query.one(connection).await?.map(Payment::try_from).transpose()?)
+}
+
+/// What is SCHEDULED on `method` is looked at now: it can no longer pay (R3.6).
+pub(crate) async fn hasten(
+    tx: &Tx,
+    account: AccountId,
+    method: PaymentMethodId,
+    at: Instant,
+) -> Result<(), DbErr> {
+    let text = "UPDATE payment SET look_at = $3 WHERE account_id = $1 AND method_id = $2 \
+                AND state = 'PENDING' AND announced AND look_at > $3";
+    tx.execute_raw(sql(tx, text, [account.into(), method.into(), At::from(at).into()])).await.map(|_| ())
 }
 
 /// The payment that is on its way for `reference`, if one is.

@@ -26,6 +26,7 @@ pub(crate) struct Model {
     amount: Minor,
     currency: Code,
     state: String,
+    provider_reference: Option<String>,
     refusal_code: Option<String>,
     looks: i64,
     look_at: Option<At>,
@@ -55,7 +56,8 @@ impl TryFrom<Model> for Refund {
             account: row.account_id,
             id: row.id,
             payment: row.payment_id,
-            purpose: Purpose::parse(&row.purpose).ok_or_else(|| CorruptRow::new(TABLE, "unknown purpose"))?,
+            purpose: Purpose::stored(row.purpose),
+            provider_reference: row.provider_reference,
             amount: row.amount.money(row.currency.0),
             state,
             created: row.created_at.into(),
@@ -78,6 +80,7 @@ fn active(refund: &Refund) -> ActiveModel {
         amount: Set(refund.amount.into()),
         currency: Set(Code(refund.amount.currency())),
         state: Set(refund.state.as_str().to_owned()),
+        provider_reference: Set(refund.provider_reference.clone()),
         refusal_code: Set(refusal_code),
         looks: Set(watch.map_or(0, |watch| i64::from(watch.looks))),
         look_at: Set(watch.map(|watch| watch.next.into())),
@@ -101,6 +104,32 @@ pub(crate) async fn find(
 ) -> Result<Option<Refund>, DbErr> {
     let row = Entity::find_by_id((account, id)).one(connection).await?;
     Ok(row.map(Refund::try_from).transpose()?)
+}
+
+/// The refund of `payment` for `purpose`, if there ever was one.
+pub(crate) async fn for_purpose(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    payment: PaymentId,
+    purpose: &Purpose,
+) -> Result<Option<Refund>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::PaymentId.eq(payment))
+        .filter(Column::Purpose.eq(purpose.as_str()));
+    Ok(query.one(connection).await?.map(Refund::try_from).transpose()?)
+}
+
+/// What has gone back of `payment`, or is going to, in minor units.
+pub(crate) async fn promised(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    payment: PaymentId,
+) -> Result<i64, DbErr> {
+    let text = "SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM payment_refund \
+                WHERE account_id = $1 AND payment_id = $2 AND state <> 'REFUSED'";
+    let row = connection.query_one_raw(sql(connection, text, [account.into(), payment.into()])).await?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0))
 }
 
 /// What is still to go back of `payment`.

@@ -1,12 +1,15 @@
 //! What is paid for, in these tests: remembers in the database what it was told, so that what was told twice
 //! shows, and what was rolled back does not.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
-use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, MethodNeeds, Outcomes, Payment, PaymentMethodId, Settled};
 use florin_platform::{
     call::Call,
-    db::{Tx, sql},
+    db::{Reader, Tx, sql},
     id::AccountId,
 };
 use florin_settlement::Instant;
@@ -18,6 +21,15 @@ const TABLE: &str = "CREATE TABLE told (what text NOT NULL, subject text NOT NUL
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) fails: AtomicBool,
+    /// What needs a payment method.
+    pub(crate) needs: Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl MethodNeeds for Ledger {
+    async fn needed_by(&self, _: Reader<'_>, _: AccountId) -> Result<Vec<String>, BoxError> {
+        Ok(self.needs.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
 }
 
 impl Ledger {

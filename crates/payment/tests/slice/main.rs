@@ -3,9 +3,13 @@
 #![allow(clippy::expect_used, reason = "a test says what it expects")]
 
 mod contract;
+mod disputes;
 mod ledger;
+mod life;
+mod limits;
 mod methods;
 mod payments;
 mod refunds;
+mod scheduled;
 mod scripted;
 mod world;

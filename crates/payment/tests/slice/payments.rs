@@ -156,7 +156,9 @@ on_both_backends! {
         world.collect("orders/1", card).await;
         let bank = world.bank_account().await;
         let (good, bad) = (world.collect("invoices/1", bank).await, world.collect("invoices/2", bank).await);
-        assert_eq!(good.state.as_str(), "PENDING");
+        assert_eq!(good.state.as_str(), "SCHEDULED");
+        world.pass_seconds(2 * 86_400).await;
+        assert_eq!(world.payment(good.id).await.state.as_str(), "PENDING");
         world.pass_seconds(3 * 86_400).await;
         assert_eq!(world.payment(good.id).await.state.as_str(), "PENDING");
 

@@ -18,7 +18,7 @@ use florin_api::{
 };
 use florin_payment::{
     Error, Initiator, Means, Methods, NewPayment, Payment, PaymentId, PaymentMethodId, PaymentMethodRpc,
-    PaymentOutcomeRpc, Payments, begin, jobs::Reconcile,
+    PaymentOutcomeRpc, Payments, begin, jobs::Reconcile, take_notice,
 };
 use florin_platform::{
     Platform,
@@ -94,7 +94,7 @@ impl World {
         seeded.await.expect("the seeds load");
         let (provider, ledger) = (Arc::new(provider), Arc::new(Ledger::default()));
         let payments = Payments::new(platform.clone(), provider.clone(), ledger.clone());
-        let methods = Methods::new(platform.clone(), provider.clone(), ledger.clone());
+        let methods = Methods::new(platform.clone(), provider.clone(), ledger.clone(), ledger.clone());
         let job = Reconcile::new(payments.clone(), methods.clone());
         let mut world = Self {
             platform,
@@ -188,6 +188,7 @@ impl World {
             }),
             provider_token: token.into(),
             request_id: String::new(),
+            replaces: String::new(),
         }
     }
 
@@ -276,6 +277,30 @@ impl World {
     pub(crate) async fn execute<const N: usize>(&self, text: &str, values: [Value; N]) -> Result<u64, DbErr> {
         let connection = self.platform.db.migrator();
         connection.execute_raw(sql(connection, text, values)).await.map(|done| done.rows_affected())
+    }
+
+    /// How many notices of this kind were raised.
+    pub(crate) async fn notices(&self, kind: &str) -> i64 {
+        self.count("SELECT CAST(count(*) AS bigint) FROM notice WHERE kind = $1", [kind.into()]).await
+    }
+
+    /// How many events of this name were recorded.
+    pub(crate) async fn events(&self, name: &str) -> i64 {
+        let kind = format!("florin.event.v1.{name}");
+        self.count("SELECT CAST(count(*) AS bigint) FROM event WHERE kind = $1", [kind.into()]).await
+    }
+
+    /// Delivers what the provider has pushed since the last time: each notice `times`, the last one first.
+    pub(crate) async fn deliver(&self, times: usize) -> usize {
+        let pushed = self.provider.pushed(self.now().await);
+        let mut looked = 0;
+        for raw in pushed.iter().rev() {
+            for _ in 0..times {
+                let taken = take_notice(&self.payments, &self.methods, &self.call, raw).await;
+                looked += taken.expect("the notice is taken in");
+            }
+        }
+        looked
     }
 
     /// The number a query of one bigint gives.

@@ -139,7 +139,7 @@ fn payment_page(site: &Site, account: &Account, payment: &Payment, now: Instant)
     let (asked, said) = match &payment.state {
         PaymentState::ActionRequired { .. } => (Some(texts.confirm_payment), None),
         PaymentState::Pending(_) => (Some(texts.bank_decides), None),
-        PaymentState::Processing(_) => (None, Some(texts.under_way)),
+        PaymentState::Scheduled(_) | PaymentState::Processing(_) => (None, Some(texts.under_way)),
         PaymentState::Succeeded { .. } | PaymentState::Refunded { .. } => (None, Some(texts.approved)),
         PaymentState::Declined { .. } => (None, Some(texts.was_declined)),
     };

@@ -13,7 +13,17 @@ fn payment() -> Payment {
         means: Means::OneOff { provider_token: "secret-token".into() },
         initiator: Initiator::Customer,
     };
-    Payment::begin(AccountId::generate(at(0)), new, at(0))
+    Payment::begin(AccountId::generate(at(0)), new, None, at(0))
+}
+
+fn automatic(collect: Option<Instant>) -> Payment {
+    let new = NewPayment {
+        amount: Money::new(3600, Currency::EUR),
+        reference: "accounts/a/invoices/i".into(),
+        means: Means::Method(PaymentMethodId::generate(at(0))),
+        initiator: Initiator::Merchant,
+    };
+    Payment::begin(AccountId::generate(at(0)), new, collect, at(0))
 }
 
 fn waiting(payment: Payment, outcome: ChargeOutcome) -> Payment {
@@ -83,12 +93,33 @@ fn a_lost_answer_leaves_the_payment_processing() {
 #[test]
 fn only_captured_money_can_go_back() {
     let open = payment();
-    assert_eq!(open.clone().refunded(at(5)), open);
+    assert_eq!(open.clone().gave_back(open.amount, at(5)), open);
     let PaymentNews::Succeeded(paid) = payment().learn(ChargeOutcome::Succeeded, at(1)) else {
         panic!("paid")
     };
-    let back = paid.refunded(at(5));
+    let part = paid.clone().gave_back(Money::new(1200, Currency::EUR), at(5));
+    assert_eq!((part.state.as_str(), part.refunded.minor()), ("SUCCEEDED", 1200));
+    let back = part.gave_back(Money::new(2400, Currency::EUR), at(6));
     assert_eq!(back.state, PaymentState::Refunded { settled: at(1) });
+}
+
+#[test]
+fn what_has_to_be_announced_is_scheduled_whoever_initiates_it() {
+    let debit = automatic(Some(at(86_400)));
+    assert_eq!((debit.state.as_str(), debit.scheduled()), ("SCHEDULED", Some(at(86_400))));
+    assert_eq!(debit.state.watch().map(|watch| watch.next), Some(at(86_400)));
+    assert_eq!(automatic(None).scheduled(), Some(at(0)), "a card is due at once");
+    assert_eq!(payment().scheduled(), None, "a customer who is there does not wait");
+    let released = debit.released(at(86_400));
+    assert_eq!(released.state.as_str(), "PROCESSING");
+    assert_eq!(released.clone().released(at(86_500)), released);
+}
+
+#[test]
+fn an_action_asked_for_before_the_debit_was_accepted_does_not_come_back() {
+    let pending = waiting(payment(), ChargeOutcome::Pending);
+    let later = waiting(pending, action());
+    assert_eq!(later.state.as_str(), "PENDING");
 }
 
 #[test]

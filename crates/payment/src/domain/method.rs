@@ -344,7 +344,7 @@ impl PaymentMethod {
 
     /// What it is, in the words of a refusal to let it pay.
     #[must_use]
-    pub(crate) fn standing(&self) -> &'static str {
+    pub fn standing(&self) -> &'static str {
         match (&self.state, &self.declined_for_good) {
             (MethodState::Valid, Some(_)) => DECLINED_FOR_GOOD,
             (state, _) => state.as_str(),

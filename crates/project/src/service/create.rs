@@ -186,14 +186,15 @@ impl First<'_> {
         }
         let funding = Funding::PaymentMethod(method.id);
         match &method.state {
-            MethodState::Valid => Ok(Funded::Now(funding)),
+            MethodState::Valid if method.can_pay() => Ok(Funded::Now(funding)),
             MethodState::Validating { .. } => Ok(Funded::Later(funding)),
-            MethodState::Creating(_)
+            MethodState::Valid
+            | MethodState::Creating(_)
             | MethodState::Failed { .. }
             | MethodState::Rejected { .. }
             | MethodState::Expired
             | MethodState::Replaced
-            | MethodState::Canceled => Err(Error::MethodNotUsable { state: method.state.as_str() }),
+            | MethodState::Canceled => Err(Error::MethodNotUsable { state: method.standing() }),
         }
     }
 

@@ -45,6 +45,12 @@ pub enum Error {
         /// Why.
         refusal: OrderRefusal,
     },
+    /// There is no right to withdraw, or not any more.
+    #[error("the order gives no right to withdraw now: it is {state}")]
+    NotWithdrawable {
+        /// What it is.
+        state: &'static str,
+    },
     /// Not the token of the order's payment link.
     #[error("this is not the order's payment link")]
     LinkInvalid,
@@ -66,6 +72,9 @@ pub enum Error {
     /// The campaign's redemption window is over.
     #[error("the time to redeem the campaign's codes is over")]
     CampaignEnded,
+    /// The campaign was disabled.
+    #[error("the campaign was disabled")]
+    CampaignDisabled,
     /// A SHARED campaign has its one code.
     #[error("the campaign has its one code")]
     CampaignCodeExists,
@@ -149,6 +158,9 @@ impl From<Error> for Status {
             Error::ProjectNotLive(name) => precondition(ErrorReason::ProjectNotLive).with("project", name),
             Error::Amount(amount) => amount_refusal(amount),
             Error::Order { verb, refusal } => order_refusal(verb, refusal, &text),
+            Error::NotWithdrawable { state } => {
+                precondition(ErrorReason::OrderNotWithdrawable).with("state", state)
+            }
             Error::LinkInvalid => Refusal::new(Code::PermissionDenied, ErrorReason::PaymentLinkInvalid, text),
             Error::Payment(payment) => return payment.into(),
             Error::Voucher(voucher) => voucher_refusal(voucher),
@@ -157,6 +169,7 @@ impl From<Error> for Status {
             }
             Error::CampaignMissesSettlement => precondition(ErrorReason::CampaignMissesSettlement),
             Error::CampaignEnded => precondition(ErrorReason::CampaignEnded),
+            Error::CampaignDisabled => precondition(ErrorReason::CampaignDisabled),
             Error::CampaignCodeExists => precondition(ErrorReason::CampaignCodeExists),
             Error::CampaignBudgetExceeded => precondition(ErrorReason::CampaignBudgetExceeded),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
@@ -216,6 +229,7 @@ fn order_refusal(verb: OrderVerb, refusal: OrderRefusal, text: &str) -> Refusal 
 pub(crate) fn voucher_reason(refusal: VoucherRefusal) -> ErrorReason {
     match refusal {
         VoucherRefusal::Unknown => ErrorReason::VoucherUnknown,
+        VoucherRefusal::Disabled => ErrorReason::VoucherDisabled,
         VoucherRefusal::NotYetValid(_) => ErrorReason::VoucherNotYetValid,
         VoucherRefusal::Expired => ErrorReason::VoucherExpired,
         VoucherRefusal::AlreadyUsed => ErrorReason::VoucherAlreadyUsed,
@@ -236,6 +250,7 @@ fn voucher_refusal(refusal: VoucherRefusal) -> Refusal {
     match refusal {
         VoucherRefusal::NotYetValid(from) => status.with("redeem_start_time", from),
         VoucherRefusal::Unknown
+        | VoucherRefusal::Disabled
         | VoucherRefusal::Expired
         | VoucherRefusal::AlreadyUsed
         | VoucherRefusal::UseLimitReached

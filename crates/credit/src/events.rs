@@ -3,7 +3,8 @@
 //! What lots pay for an invoice is told by the invoice's own events, not once more per lot.
 
 pub(crate) use florin_api::event::v1::{
-    CampaignCreated, CreditGranted, CreditIssued, CreditLapsed, CreditOrderCanceled, CreditOrderCreated,
-    CreditOrderExpired, CreditOrderPaid, CreditOrderPaymentFailed, CreditOrderPaymentStarted,
-    VoucherCodesGenerated, VoucherEntryLocked, VoucherRedeemed,
+    CampaignCreated, CampaignDisabled, CreditGranted, CreditIssued, CreditLapsed, CreditOrderCanceled,
+    CreditOrderCreated, CreditOrderExpired, CreditOrderPaid, CreditOrderPaymentFailed,
+    CreditOrderPaymentStarted, CreditOrderWithdrawn, VoucherCodesGenerated, VoucherEntryLocked,
+    VoucherRedeemed,
 };

@@ -20,7 +20,7 @@ use crate::{
     error::Error,
     ports::{ProjectGate, SettlementHorizon},
     service::{lapse, orders},
-    store,
+    store::{self, due::Due},
 };
 
 /// Every job of this slice.
@@ -157,14 +157,45 @@ impl Job for LapseLots {
         if due.is_empty() {
             return Ok(0);
         }
-        let done: Result<u32, Error> = self
-            .platform
-            .db
-            .write(|tx| async move {
-                let at = self.platform.clock.now(&tx).await?;
-                lapse::settle_due(&tx, at, &*self.horizon, due).await
-            })
-            .await;
-        Ok(done?)
+        match self.settle(due).await {
+            Ok(done) => Ok(done),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a batch of lots is done lot by lot"
+                );
+                self.one_by_one(due).await
+            }
+        }
+    }
+}
+
+impl LapseLots {
+    async fn settle(&self, due: &[Due]) -> Result<u32, Error> {
+        let settle = |tx| async move {
+            let at = self.platform.clock.now(&tx).await?;
+            lapse::settle_due(&tx, at, &*self.horizon, due).await
+        };
+        self.platform.db.write(settle).await
+    }
+
+    /// One unreadable lot never stops the others: it is looked at again an hour later.
+    async fn one_by_one(&self, due: &[Due]) -> Result<u32, JobError> {
+        let mut done = 0;
+        for due in due {
+            done += match self.settle(std::slice::from_ref(due)).await {
+                Ok(done) => done,
+                Err(error) => {
+                    tracing::error!(lot = %due.lot, error = &error as &dyn std::error::Error, "a due lot was left as it is");
+                    let put_off = |tx| async move {
+                        let at = self.platform.clock.now(&tx).await?;
+                        store::due::put_off(&tx, due, at.plus_hours(lapse::WAIT_HOURS)).await
+                    };
+                    self.platform.db.write::<_, sea_orm::DbErr, _>(put_off).await?;
+                    1
+                }
+            };
+        }
+        Ok(done)
     }
 }

@@ -9,6 +9,7 @@
 
 mod acts;
 mod convert;
+mod documents;
 mod domain;
 mod error;
 mod events;
@@ -42,7 +43,7 @@ pub use grpc::{
     vouchers::VoucherRpc,
 };
 pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
-pub use ports::{GateView, PortError, ProjectGate, SettlementHorizon};
+pub use ports::{GateView, OrderReversal, PortError, ProjectGate, SettlementHorizon};
 pub use service::lots::{forfeit_account, forfeit_project};
 
 /// Buying cloud credit (R6.3, R6.4).
@@ -50,7 +51,7 @@ pub mod orders {
     pub use crate::service::{
         orders::{
             NewOrder, PaidOrder, cancel, create, initial_minimum, invoiced, of_reference, paid,
-            payment_failed, preview,
+            payment_failed, preview, withdraw,
         },
         query::{find_order as find, open_orders, order_by_link as by_link},
     };
@@ -73,5 +74,5 @@ pub mod grants {
 
 /// Loyalty, earned by paying (R6.7).
 pub mod loyalty {
-    pub use crate::service::loyalty::earn;
+    pub use crate::service::loyalty::{TakenBack, earn, take_back};
 }

@@ -9,10 +9,6 @@ use crate::domain::{
     order::{CreditOrder, PaymentLinks, link_purpose},
 };
 
-fn day(at: Instant) -> String {
-    at.as_datetime().format("%Y-%m-%d").to_string()
-}
-
 /// An order was placed; the link stands in the text when it is sent or read, and nowhere before.
 pub(crate) fn ordered(account: &Account, order: &CreditOrder, links: &PaymentLinks) -> Notice {
     let language = account.profile.language.clone();
@@ -61,7 +57,8 @@ pub(crate) fn ordered(account: &Account, order: &CreditOrder, links: &PaymentLin
 pub(crate) fn received(account: &Account, lot: &CreditLot) -> Notice {
     let language = account.profile.language.clone();
     let (amount, description) = (lot.initial, &lot.description);
-    let until = lot.expires.map(day);
+    // The same text as in every answer and warning (R6.8).
+    let until = lot.expires.map(|expires| expires.to_string());
     let (subject, body) = match (language.as_str(), until) {
         ("fr", Some(until)) => (
             "Crédit reçu",
@@ -96,8 +93,8 @@ pub(crate) fn received(account: &Account, lot: &CreditLot) -> Notice {
     Notice { kind: "credit.received", language, subject: subject.to_owned(), body, secret_purpose: None }
 }
 
-/// Credit is about to expire, `days` ahead: what is at stake, and which settlement can still use it (R6.8).
-pub(crate) fn expiring(account: &Account, lot: &CreditLot, days: u32, last: Option<Instant>) -> Notice {
+/// Credit is about to expire, in so many `days`: what is at stake, and which settlement can still use it (R6.8).
+pub(crate) fn expiring(account: &Account, lot: &CreditLot, days: u64, last: Option<Instant>) -> Notice {
     let language = account.profile.language.clone();
     let (amount, description) = (lot.remaining, &lot.description);
     let expires = lot.expires.map(|expires| expires.to_string()).unwrap_or_default();
@@ -126,4 +123,29 @@ pub(crate) fn expiring(account: &Account, lot: &CreditLot, days: u32, last: Opti
     };
     let body = chance.map_or_else(|| format!("{body}\n"), |chance| format!("{body} {chance}\n"));
     Notice { kind: "credit.expiring", language, subject, body, secret_purpose: None }
+}
+
+/// The customer withdrew from an order in time: the money is on its way back (R6.4).
+pub(crate) fn withdrawn(account: &Account, order: &CreditOrder) -> Notice {
+    let language = account.profile.language.clone();
+    let (number, gross) = (&order.number, order.final_price().gross);
+    let (subject, body) = match language.as_str() {
+        "fr" => (
+            format!("Rétractation de la commande {number}"),
+            format!("Bonjour,\n\nvotre rétractation est enregistrée. {gross} vous sont remboursés.\n"),
+        ),
+        "nl" => (
+            format!("Herroeping van bestelling {number}"),
+            format!("Hallo,\n\nuw herroeping is geregistreerd. {gross} wordt u terugbetaald.\n"),
+        ),
+        "de" => (
+            format!("Widerruf der Bestellung {number}"),
+            format!("Guten Tag,\n\nIhr Widerruf ist eingegangen. {gross} werden Ihnen erstattet.\n"),
+        ),
+        _ => (
+            format!("Withdrawal from order {number}"),
+            format!("Hello,\n\nyour withdrawal is recorded. {gross} is on its way back to you.\n"),
+        ),
+    };
+    Notice { kind: "credit.order_withdrawn", language, subject, body, secret_purpose: None }
 }

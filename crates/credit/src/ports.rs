@@ -3,6 +3,7 @@
 //! | port | implemented by | asked |
 //! |---|---|---|
 //! | [`ProjectGate`] | `project` | before anything is bought or redeemed for a project, and told when its funding came or failed |
+//! | [`OrderReversal`] | `invoicing` | what a withdrawal means for documents and money (R6.4) |
 //! | [`SettlementHorizon`] | `invoicing` | before a lapse is recorded (R7.3) |
 
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use florin_platform::{
 };
 use florin_settlement::Instant;
 
-use crate::domain::project_ref::ProjectId;
+use crate::domain::{order::CreditOrder, project_ref::ProjectId};
 
 /// What an implementation may fail with; it becomes INTERNAL.
 pub type PortError = Box<dyn std::error::Error + Send + Sync>;
@@ -82,4 +83,18 @@ pub trait SettlementHorizon: Send + Sync {
         now: Instant,
         accounts: &[AccountId],
     ) -> Result<HashMap<AccountId, Instant>, PortError>;
+}
+
+/// What undoing a paid order means above this slice. Called with the account locked.
+#[async_trait::async_trait]
+pub trait OrderReversal: Send + Sync {
+    /// The customer has withdrawn from `order`, which was paid and never supplied: its purchase invoice is reversed
+    /// by a credit note, and the money goes back to its source (R6.4).
+    async fn withdrawn(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        order: &CreditOrder,
+    ) -> Result<(), PortError>;
 }

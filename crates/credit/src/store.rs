@@ -1,11 +1,13 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod campaign;
+pub(crate) mod charge;
 pub(crate) mod code;
 pub(crate) mod due;
 pub(crate) mod entry;
 pub(crate) mod grant;
 pub(crate) mod lot;
+pub(crate) mod loyalty;
 pub(crate) mod movement;
 pub(crate) mod order;
 pub(crate) mod redemption;

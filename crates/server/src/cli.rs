@@ -1,10 +1,11 @@
-//! The command line: `florin serve`, `florin migrate`, `florin catalogue`, `florin demo`.
+//! The command line: `florin serve`, `florin migrate`, `florin catalogue`, `florin campaign`, `florin demo`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::{
+    campaign,
     catalogue,
     config::{Config, Flags},
     demo, migrate, serve, telemetry,
@@ -30,6 +31,8 @@ enum Command {
     Catalogue(catalogue::CatalogueArgs),
     /// Tell the whole story against a running sandbox server
     Demo(demo::DemoArgs),
+    /// Generate voucher codes of a campaign
+    Campaign(campaign::CampaignArgs),
 }
 
 /// What went wrong, for the person at the terminal.
@@ -54,6 +57,7 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Catalogue(args) => catalogue::run(&args).await,
         Command::Demo(args) => demo::run(&args).await,
+        Command::Campaign(args) => campaign::run(&args).await,
     }
 }
 

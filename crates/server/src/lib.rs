@@ -7,6 +7,7 @@
 //! Refuses to know: anything about billing. It decides nothing.
 
 pub mod access;
+pub mod campaign;
 pub mod catalogue;
 pub mod cli;
 pub mod client;

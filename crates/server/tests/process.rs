@@ -8,6 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use florin_api::{
+    credit::v1::{Campaign, CreateCampaignRequest, campaign},
+    money::Money,
+};
 use florin_testbed::{Backend, TestDatabase, on_both_backends};
 
 const FLORIN: &str = env!("CARGO_BIN_EXE_florin");
@@ -124,6 +128,45 @@ on_both_backends! {
             let output = run.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", text(&output));
         }
+    }
+
+    /// R6.5: codes as CSV, and the same codes again to the same request, should the stream break.
+    async fn voucher_codes_are_written_as_csv_and_the_same_request_gets_the_same(db: TestDatabase) {
+        let server = Server::start(&db, 20);
+        let url = format!("http://{}", server.address);
+        let caller = florin_server::client::Caller::connect(&url).await.unwrap().with_token(&server.token);
+        let euros = |units| Money { currency_code: "EUR".to_owned(), units, nanos: 0 };
+        let campaign = Campaign {
+            display_name: "Spring".to_owned(),
+            amounts: vec![euros(10)],
+            budgets: vec![euros(20_000)],
+            redeem_end_time: Some(prost_types::Timestamp { seconds: 1_830_000_000, nanos: 0 }),
+            lot_lifetime: Some(campaign::LotLifetime::LotLifetimeDays(90)),
+            audience: campaign::Audience::Anyone.into(),
+            code_style: campaign::CodeStyle::SingleUse.into(),
+            ..Default::default()
+        };
+        let request = CreateCampaignRequest { campaign: Some(campaign), ..Default::default() };
+        let campaign = caller.campaigns().create_campaign(request).await.unwrap().into_inner().name;
+        let folder = tempfile::tempdir().unwrap();
+        let codes = |file: &str| {
+            let file = folder.path().join(file);
+            let output = florin()
+                .args(["campaign", "--server", &url, "--token", &server.token, "codes", &campaign])
+                .args(["--count", "1201", "--request-id", "spring-a", "--output", file.to_str().unwrap()])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", text(&output));
+            std::fs::read_to_string(file).unwrap()
+        };
+        let first = codes("first.csv");
+        let mut lines = first.lines();
+        assert_eq!(lines.next(), Some("campaign,code"));
+        let first_code = lines.next().unwrap().strip_prefix(&format!("{campaign},")).unwrap();
+        assert_eq!(first_code.len(), 19);
+        assert_eq!(first.lines().collect::<std::collections::HashSet<_>>().len(), 1202);
+        assert_eq!(codes("second.csv"), first);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing half-written is left");
     }
 
     /// The whole story, told by the program against a running server, to the cent.

@@ -13,11 +13,13 @@ use florin_settlement::{Instant, Money, Restriction};
 use super::{amount, families, restriction};
 use crate::{
     domain::{
-        campaign::{Audience, Campaign, CampaignId, CodeStyle, Lifetime, Offer, Terms},
+        campaign::{Audience, Campaign, CampaignId, CodeStyle, Lifetime, Offer, Terms, Value},
         code::BatchId,
+        redemption::Redemption,
     },
-    names::campaign_name,
-    service::campaigns::{Batch, NewCampaign},
+    error::Error,
+    names::{campaign_name, credit_name},
+    service::campaigns::{Batch, NewCampaign, Report},
 };
 
 /// Reads a CreateCampaign request at `at`. What cannot be read is noted; the rest is judged with it, so
@@ -206,6 +208,7 @@ pub(crate) fn campaign(campaign: &Campaign) -> wire::Campaign {
         code_count: whole(campaign.code_count),
         use_count: whole(campaign.use_count),
         create_time: Some(timestamp(campaign.created)),
+        disable_time: campaign.disabled.map(timestamp),
     }
 }
 
@@ -230,4 +233,60 @@ pub(crate) fn batch(batch: Batch) -> VoucherCodesGenerated {
 pub(crate) fn read_batch(batch: &VoucherCodesGenerated) -> Result<Batch, Violations> {
     let id = BatchId::parse(&batch.batch).map_err(|error| Violations::one("name", error))?;
     Ok(Batch { campaign: name(&batch.campaign)?, id, count: batch.count })
+}
+
+/// Reads the parent of a list.
+pub(crate) fn parent(name: &str) -> Result<CampaignId, Violations> {
+    parse_top("campaigns", name).map_err(|error| Violations::one("parent", error))
+}
+
+/// Reads the name of a report.
+pub(crate) fn report_name(name: &str) -> Result<CampaignId, Violations> {
+    let refused = || Violations::one("name", "is not a name of the form campaigns/…/report");
+    let campaign = name.strip_suffix("/report").ok_or_else(refused)?;
+    parse_top("campaigns", campaign).map_err(|_| refused())
+}
+
+/// Renders a redemption.
+pub(crate) fn redemption(redemption: &Redemption) -> wire::Redemption {
+    wire::Redemption {
+        name: format!("{}/redemptions/{}", campaign_name(redemption.campaign), redemption.id),
+        account: account_name(redemption.account),
+        credit: credit_name(redemption.account, Some(redemption.project), redemption.lot),
+        amount: Some(money(redemption.amount)),
+        redeem_time: Some(timestamp(redemption.redeemed)),
+    }
+}
+
+/// Renders a report.
+pub(crate) fn report(report: &Report) -> Result<wire::CampaignReport, Error> {
+    let campaign = &report.campaign;
+    let whole = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let values = campaign.offers.iter().map(|offer| {
+        let currency = offer.amount.currency();
+        let zero = Money::zero(currency);
+        let none = Value { redeemed: zero, burnt: zero, lapsed: zero, revoked: zero, remaining: zero };
+        let found = report.values.iter().find(|value| value.redeemed.currency() == currency);
+        value(offer, found.unwrap_or(&none), campaign.grantable(offer, report.at))
+    });
+    Ok(wire::CampaignReport {
+        name: format!("{}/report", campaign_name(campaign.id)),
+        issued_code_count: whole(campaign.code_count),
+        redemption_count: whole(campaign.use_count),
+        values: values.collect::<Result<_, _>>()?,
+        report_time: Some(timestamp(report.at)),
+    })
+}
+
+fn value(offer: &Offer, value: &Value, grantable: Money) -> Result<wire::campaign_report::Value, Error> {
+    Ok(wire::campaign_report::Value {
+        budget_amount: Some(money(offer.budget)),
+        redeemed_amount: Some(money(value.redeemed)),
+        burnt_amount: Some(money(value.burnt)),
+        lapsed_amount: Some(money(value.lapsed)),
+        revoked_amount: Some(money(value.revoked)),
+        remaining_amount: Some(money(value.remaining)),
+        grantable_amount: Some(money(grantable)),
+        liability_amount: Some(money(value.remaining.checked_add(grantable)?)),
+    })
 }

@@ -4,7 +4,7 @@ use florin_api::credit::v1 as wire;
 use florin_platform::{
     id::AccountId,
     violation::Violations,
-    wire::{money, parse_child, parse_grandchild, timestamp},
+    wire::{instant, money, parse_child, parse_grandchild, timestamp},
 };
 use florin_settlement::{Instant, LotKind, Money};
 
@@ -31,12 +31,24 @@ pub(crate) fn name(field: &str, name: &str) -> Result<LotName, Violations> {
     of_account.or(of_project).map_err(|error| Violations::one(field, error))
 }
 
+/// Reads the instant lots are wanted as of, if one is given.
+pub(crate) fn as_of(given: Option<&prost_types::Timestamp>) -> Result<Option<Instant>, Violations> {
+    given.map(instant).transpose().map_err(|error| Violations::one("as_of_time", error))
+}
+
 /// Reads which lots are wanted.
 pub(crate) fn lots(request: &wire::ListCreditsRequest) -> Result<Lots, Violations> {
     let mut violations = Violations::new();
     let owner = super::account("parent", &request.parent).map(|account| (account, None));
     let owner =
         owner.or_else(|_| super::project("parent", &request.parent).map(|(a, project)| (a, Some(project))));
+    let as_of = match as_of(request.as_of_time.as_ref()) {
+        Ok(as_of) => as_of,
+        Err(wrong) => {
+            violations.extend(wrong);
+            None
+        }
+    };
     let mut kinds = Vec::with_capacity(request.kinds.len());
     for (n, number) in request.kinds.iter().enumerate() {
         let kind = wire::FundingKind::try_from(*number).ok().and_then(lot_kind);
@@ -48,7 +60,9 @@ pub(crate) fn lots(request: &wire::ListCreditsRequest) -> Result<Lots, Violation
         states.extend(violations.take(&format!("states[{n}]"), state.ok_or("is not the state of a lot")));
     }
     match owner {
-        Ok((account, project)) => violations.finish().map(|()| Lots { account, project, kinds, states }),
+        Ok((account, project)) => {
+            violations.finish().map(|()| Lots { account, project, kinds, states, as_of })
+        }
         Err(wrong) => {
             violations.extend(wrong);
             Err(violations)
@@ -150,7 +164,7 @@ fn origin(lot: &CreditLot) -> (wire::credit::Origin, String, String) {
             (wire::credit::Origin::VoucherCode, String::new(), masked.clone())
         }
         Origin::Grant(grant) => (wire::credit::Origin::Grant, grant_name(lot.account, *grant), String::new()),
-        Origin::Earning { invoice } => (wire::credit::Origin::Earning, invoice.clone(), String::new()),
+        Origin::Earning { invoice, .. } => (wire::credit::Origin::Earning, invoice.clone(), String::new()),
         Origin::Returned(returned) => {
             let origin = match returned.cause {
                 ReturnCause::CreditNote => wire::credit::Origin::CreditNote,

@@ -133,6 +133,7 @@ fn stored_state(state: wire::credit_order::State) -> Option<&'static str> {
         wire::credit_order::State::Paid => Some("PAID"),
         wire::credit_order::State::Canceled => Some("CANCELED"),
         wire::credit_order::State::Expired => Some("EXPIRED"),
+        wire::credit_order::State::Withdrawn => Some("WITHDRAWN"),
     }
 }
 
@@ -145,22 +146,34 @@ pub(crate) fn order(order: &CreditOrder, at: Instant) -> wire::CreditOrder {
         OrderState::Paid { paid, supply, lot } => {
             (wire::credit_order::State::Paid, Some((paid, supply, lot)))
         }
+        OrderState::Withdrawn { paid, supply, .. } => {
+            (wire::credit_order::State::Withdrawn, Some((paid, supply, None)))
+        }
         OrderState::Canceled => (wire::credit_order::State::Canceled, None),
         OrderState::Expired => (wire::credit_order::State::Expired, None),
     };
     let lot = paid.and_then(|(_, _, lot)| lot);
+    let price = order.final_price();
+    let withdrawn = match order.state {
+        OrderState::Withdrawn { withdrawn, .. } => Some(withdrawn),
+        OrderState::Paid { .. }
+        | OrderState::AwaitingPayment
+        | OrderState::Processing
+        | OrderState::Canceled
+        | OrderState::Expired => None,
+    };
     wire::CreditOrder {
         etag: etag::of(&name, order.version),
         name,
         number: order.number.clone(),
         project: project_name(order.account, order.project),
         state: state.into(),
-        amount: Some(money(order.price.net)),
-        tax_category: tax_category(order.price.tax_category).into(),
-        tax_rate: Some(decimal(order.price.tax_rate.percent())),
-        tax_amount: Some(money(order.price.tax)),
-        tax_mention: order.price.tax_mention.clone().unwrap_or_default(),
-        amount_incl_tax: Some(money(order.price.gross)),
+        amount: Some(money(price.net)),
+        tax_category: tax_category(price.tax_category).into(),
+        tax_rate: Some(decimal(price.tax_rate.percent())),
+        tax_amount: Some(money(price.tax)),
+        tax_mention: price.tax_mention.clone().unwrap_or_default(),
+        amount_incl_tax: Some(money(price.gross)),
         payment_link: String::new(),
         initial: order.initial,
         payment: order.payment.map(|id| florin_payment::payment_name(order.account, id)).unwrap_or_default(),
@@ -169,7 +182,9 @@ pub(crate) fn order(order: &CreditOrder, at: Instant) -> wire::CreditOrder {
         create_time: Some(timestamp(order.created)),
         expire_time: Some(timestamp(order.expires)),
         pay_time: paid.map(|(paid, _, _)| timestamp(paid)),
-        supply_time: paid.map(|(_, supply, _)| timestamp(supply)),
+        supply_time: paid.filter(|_| withdrawn.is_none()).map(|(_, supply, _)| timestamp(supply)),
+        withdrawal_end_time: order.withdrawable_until(at).map(timestamp),
+        withdraw_time: withdrawn.map(timestamp),
     }
 }
 
@@ -180,6 +195,7 @@ pub(crate) fn linked(mut order: wire::CreditOrder, links: &PaymentLinks) -> wire
         wire::credit_order::State::AwaitingPayment | wire::credit_order::State::Processing => true,
         wire::credit_order::State::Unspecified
         | wire::credit_order::State::Paid
+        | wire::credit_order::State::Withdrawn
         | wire::credit_order::State::Canceled
         | wire::credit_order::State::Expired => false,
     };

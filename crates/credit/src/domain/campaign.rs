@@ -147,6 +147,8 @@ pub(crate) struct Campaign {
     pub code_count: u32,
     /// How many redemptions there were.
     pub use_count: u32,
+    /// From when on its codes give nothing, if it was disabled.
+    pub disabled: Option<Instant>,
     /// Grows with every change.
     pub version: i64,
     /// When it was created.
@@ -159,6 +161,44 @@ impl Campaign {
     pub(crate) fn offer(&self, currency: Currency) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.amount.currency() == currency)
     }
+}
+
+impl Campaign {
+    /// Whether a code can be redeemed at `at`, or later.
+    fn is_open_at(&self, at: Instant) -> bool {
+        self.disabled.is_none() && at < self.terms.redeem_until
+    }
+
+    /// What codes in force may still give of `offer` from `at` on (R6.12).
+    pub(crate) fn grantable(&self, offer: &Offer, at: Instant) -> Money {
+        let zero = Money::zero(offer.amount.currency());
+        if !self.is_open_at(at) || self.code_count == 0 {
+            return zero;
+        }
+        let budget = match self.terms.code_style {
+            CodeStyle::SingleUse => offer.reserved.minor(),
+            CodeStyle::Shared => offer.budget.minor() - offer.granted.minor(),
+        };
+        let by_budget = budget / offer.amount.minor();
+        let left = |limit: u32| i64::from(limit.saturating_sub(self.use_count));
+        let uses = self.terms.use_limit.map_or(by_budget, |limit| by_budget.min(left(limit)));
+        Money::new(uses.saturating_mul(offer.amount.minor()), zero.currency())
+    }
+}
+
+/// What became of the value a campaign gave in one currency (R6.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Value {
+    /// What redeemed codes gave.
+    pub redeemed: Money,
+    /// What paid invoices, less what came back.
+    pub burnt: Money,
+    /// What expired or was forfeited.
+    pub lapsed: Money,
+    /// What was taken back.
+    pub revoked: Money,
+    /// What can still pay.
+    pub remaining: Money,
 }
 
 impl Terms {

@@ -52,6 +52,8 @@ pub enum Origin {
     Earning {
         /// The invoice's resource name.
         invoice: String,
+        /// From 1; an invoice that is paid again after a bounce earns again.
+        turn: u32,
     },
     /// What was taken from another lot and came back: as a new lot, because a lot's value only falls.
     Returned(Returned),

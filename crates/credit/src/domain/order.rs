@@ -4,6 +4,7 @@
 //! AWAITING_PAYMENT ◄──► PROCESSING ──► PAID ──► (lot issued, at once or after 14 days)
 //!     │        └──► CANCELED
 //!     └──► EXPIRED                     never while a payment is in progress
+//!                        PAID ──► WITHDRAWN     within 14 days, before the lot is issued
 //! ```
 
 use florin_account::Treatment;
@@ -138,6 +139,15 @@ pub enum OrderState {
         /// The lot, once issued.
         lot: Option<CreditId>,
     },
+    /// Paid, and the customer withdrew before the lot was issued (R6.4).
+    Withdrawn {
+        /// When Florin recorded the payment.
+        paid: Instant,
+        /// When the lot would have been issued.
+        supply: Instant,
+        /// When they withdrew.
+        withdrawn: Instant,
+    },
     /// Given up before it was paid.
     Canceled,
     /// Not paid in time.
@@ -152,6 +162,7 @@ impl OrderState {
             Self::AwaitingPayment => "AWAITING_PAYMENT",
             Self::Processing => "PROCESSING",
             Self::Paid { .. } => "PAID",
+            Self::Withdrawn { .. } => "WITHDRAWN",
             Self::Canceled => "CANCELED",
             Self::Expired => "EXPIRED",
         }
@@ -171,8 +182,10 @@ pub struct CreditOrder {
     pub project: ProjectId,
     /// Whether it funds the account's first project (R4.2).
     pub initial: bool,
-    /// What it comes to.
+    /// What it comes to, as of when it was placed.
     pub price: Price,
+    /// What was charged where the VAT was another on the day of the payment (R8.4); set once it is paid.
+    pub charged: Option<Price>,
     /// How far it is.
     pub state: OrderState,
     /// The latest attempt to pay it.
@@ -216,6 +229,7 @@ impl CreditOrder {
             OrderState::AwaitingPayment
             | OrderState::Processing
             | OrderState::Paid { .. }
+            | OrderState::Withdrawn { .. }
             | OrderState::Canceled
             | OrderState::Expired => self.state,
         }
@@ -250,7 +264,9 @@ impl CreditOrder {
         match state {
             OrderState::AwaitingPayment | OrderState::Processing => Ok(()),
             OrderState::Expired => Err(OrderRefusal::Expired),
-            OrderState::Paid { .. } | OrderState::Canceled => Err(OrderRefusal::Done(state)),
+            OrderState::Paid { .. } | OrderState::Withdrawn { .. } | OrderState::Canceled => {
+                Err(OrderRefusal::Done(state))
+            }
         }
     }
 
@@ -262,9 +278,16 @@ impl CreditOrder {
         waits.then(|| self.moved(OrderState::AwaitingPayment, at))
     }
 
-    /// `payment`, made for this order, succeeded at `at`. Of several the first one pays.
+    /// What was paid, or is to be as far as is known.
     #[must_use]
-    pub fn pay(self, at: Instant, payment: PaymentId) -> Paid {
+    pub fn final_price(&self) -> &Price {
+        self.charged.as_ref().unwrap_or(&self.price)
+    }
+
+    /// `payment`, made for this order and charged with `charged` unless it is as ordered, succeeded at `at`. Of
+    /// several the first one pays.
+    #[must_use]
+    pub fn pay(self, at: Instant, payment: PaymentId, charged: Option<Price>) -> Paid {
         match self.state_at(at) {
             OrderState::Processing | OrderState::AwaitingPayment => {
                 // What was consented to with another attempt does not bind whoever paid with this one.
@@ -273,10 +296,15 @@ impl CreditOrder {
                 let supply = if waits { at.plus_days(WITHDRAWAL_DAYS) } else { at };
                 let supply_requested = self.supply_requested.filter(|_| consented);
                 let paid = self.moved(OrderState::Paid { paid: at, supply, lot: None }, at);
-                Paid::Now(Self { payment: Some(payment), supply_requested, ..paid })
+                Paid::Now(Self { payment: Some(payment), supply_requested, charged, ..paid })
             }
-            OrderState::Paid { .. } if self.payment == Some(payment) => Paid::Before(self),
-            OrderState::Paid { .. } | OrderState::Canceled | OrderState::Expired => Paid::NotPayable,
+            OrderState::Paid { .. } | OrderState::Withdrawn { .. } if self.payment == Some(payment) => {
+                Paid::Before(self)
+            }
+            OrderState::Paid { .. }
+            | OrderState::Withdrawn { .. }
+            | OrderState::Canceled
+            | OrderState::Expired => Paid::NotPayable,
         }
     }
 
@@ -288,6 +316,7 @@ impl CreditOrder {
                 self.moved(OrderState::Paid { paid, supply, lot: Some(lot) }, at)
             }
             OrderState::Paid { lot: Some(_), .. }
+            | OrderState::Withdrawn { .. }
             | OrderState::AwaitingPayment
             | OrderState::Processing
             | OrderState::Canceled
@@ -305,6 +334,42 @@ impl CreditOrder {
         }
         self.check_payable(at)?;
         Ok(self.moved(OrderState::Canceled, at))
+    }
+
+    /// Until when the customer may withdraw, seen from `at`: while the lot is not issued (R6.4).
+    #[must_use]
+    pub fn withdrawable_until(&self, at: Instant) -> Option<Instant> {
+        match self.state {
+            OrderState::Paid { supply, lot: None, .. } if self.withdrawable && at < supply => Some(supply),
+            OrderState::Paid { .. }
+            | OrderState::Withdrawn { .. }
+            | OrderState::AwaitingPayment
+            | OrderState::Processing
+            | OrderState::Canceled
+            | OrderState::Expired => None,
+        }
+    }
+
+    /// The customer withdraws; `None` where there is no such right at `at`.
+    #[must_use]
+    pub fn withdraw(self, at: Instant) -> Option<Self> {
+        self.withdrawable_until(at)?;
+        let OrderState::Paid { paid, supply, .. } = self.state else { return None };
+        Some(self.moved(OrderState::Withdrawn { paid, supply, withdrawn: at }, at))
+    }
+
+    /// Nothing can be bought for its project any more; `None` if it is paid or done with.
+    #[must_use]
+    pub fn abandon(self, at: Instant) -> Option<Self> {
+        match self.state {
+            OrderState::AwaitingPayment | OrderState::Processing => {
+                Some(self.moved(OrderState::Canceled, at))
+            }
+            OrderState::Paid { .. }
+            | OrderState::Withdrawn { .. }
+            | OrderState::Canceled
+            | OrderState::Expired => None,
+        }
     }
 
     /// Records that it was not paid in time; `None` if it still can be, is being paid, or is done with.
@@ -344,6 +409,17 @@ pub enum Paid {
     Before(CreditOrder),
     /// It is not payable by it: the money goes back (R6.3).
     NotPayable,
+}
+
+/// Seller and buyer as they were when an order was placed: what its document says (R6.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parties {
+    /// The buyer's language.
+    pub language: String,
+    /// The seller, line by line.
+    pub seller: String,
+    /// The buyer, line by line; empty once their personal data is erased (R2.8).
+    pub buyer: String,
 }
 
 /// Letters and digits nobody confuses.

@@ -53,6 +53,9 @@ pub enum VoucherRefusal {
     /// No such code. The only refusal that counts as a wrong try.
     #[error("there is no such voucher code")]
     Unknown,
+    /// The campaign was disabled.
+    #[error("the code's campaign was disabled")]
+    Disabled,
     /// Too early.
     #[error("the code can be redeemed from {0} on")]
     NotYetValid(Instant),
@@ -103,6 +106,9 @@ pub(crate) fn judge(
     at: Instant,
 ) -> Result<Money, VoucherRefusal> {
     let terms = &campaign.terms;
+    if campaign.disabled.is_some() {
+        return Err(VoucherRefusal::Disabled);
+    }
     if at < terms.redeem_from {
         return Err(VoucherRefusal::NotYetValid(terms.redeem_from));
     }
@@ -206,6 +212,7 @@ mod tests {
             offers: vec![Offer { amount: eur(1000), budget: eur(10_000), reserved: eur(0), granted: eur(0) }],
             code_count: 1,
             use_count: 0,
+            disabled: None,
             version: 1,
             created: at("2027-05-01T00:00:00Z"),
         }
@@ -258,6 +265,8 @@ mod tests {
         let mut shared = campaign();
         shared.terms.code_style = CodeStyle::Shared;
         assert_eq!(refusal(shared, used, redeemer(), NOW), VoucherRefusal::UseLimitReached);
+        let disabled = Campaign { disabled: Some(at(NOW)), ..campaign() };
+        assert_eq!(refusal(disabled, code(), redeemer(), NOW), VoucherRefusal::Disabled);
         let spent = Campaign { use_count: 10, ..campaign() };
         assert_eq!(refusal(spent, code(), redeemer(), NOW), VoucherRefusal::UseLimitReached);
         let again = Redeemer { redeemed: 1, ..redeemer() };

@@ -4,8 +4,10 @@ use std::pin::Pin;
 
 use florin_api::{
     credit::v1::{
-        Campaign, CreateCampaignRequest, GenerateCodesRequest, GenerateCodesResponse, GetCampaignRequest,
-        ListCampaignsRequest, ListCampaignsResponse, campaign_service_server::CampaignService,
+        Campaign, CampaignReport, CreateCampaignRequest, DisableCampaignRequest, GenerateCodesRequest,
+        GenerateCodesResponse, GetCampaignReportRequest, GetCampaignRequest, ListCampaignsRequest,
+        ListCampaignsResponse, ListRedemptionsRequest, ListRedemptionsResponse,
+        campaign_service_server::CampaignService,
     },
     event::v1::VoucherCodesGenerated,
 };
@@ -73,6 +75,48 @@ impl CampaignService for CampaignRpc {
         let (campaigns, next_page_token) = page.cut(key, found, |campaign| campaign.id.to_string());
         let campaigns = campaigns.iter().map(convert::campaign::campaign).collect();
         Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token }))
+    }
+
+    async fn disable_campaign(
+        &self,
+        request: Request<DisableCampaignRequest>,
+    ) -> Result<Response<Campaign>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let id = convert::campaign::name(&request.name).map_err(Error::from)?;
+        let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, request);
+        let disable = |tx: Tx, now| async move {
+            let disabled = campaigns::disable(&tx, now, call, id, &request.etag).await?;
+            Ok(convert::campaign::campaign(&disabled))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, disable).await?))
+    }
+
+    async fn list_redemptions(
+        &self,
+        request: Request<ListRedemptionsRequest>,
+    ) -> Result<Response<ListRedemptionsResponse>, Status> {
+        let request = request.into_inner();
+        let (key, reader) = (&self.platform.key, self.platform.db.reader());
+        let id = convert::campaign::parent(&request.parent).map_err(Error::from)?;
+        let query = format!("ListRedemptions/{id}");
+        let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
+        query::campaign(reader, id).await?;
+        let found = query::list_redemptions(reader, id, &page).await?;
+        let (found, next_page_token) = page.cut(key, found, |redemption| redemption.id.to_string());
+        let redemptions = found.iter().map(convert::campaign::redemption).collect();
+        Ok(Response::new(ListRedemptionsResponse { redemptions, next_page_token }))
+    }
+
+    async fn get_campaign_report(
+        &self,
+        request: Request<GetCampaignReportRequest>,
+    ) -> Result<Response<CampaignReport>, Status> {
+        let id = convert::campaign::report_name(&request.get_ref().name).map_err(Error::from)?;
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
+        let report = campaigns::report(reader, id, now).await?;
+        Ok(Response::new(convert::campaign::report(&report)?))
     }
 
     async fn generate_codes(

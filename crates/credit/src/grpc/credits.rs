@@ -51,6 +51,7 @@ impl CreditService for CreditRpc {
             query::project(&*self.gate, reader, account, project).await?;
         }
         let now = self.platform.clock.now(&reader).await.map_err(Error::from)?;
+        let now = query::seen_at(now, wanted.as_of).map_err(Error::from)?;
         let found = query::list_lots(&reader, wanted, now, &page).await?;
         let (lots, next_page_token) = page.cut(key, found, |standing| standing.lot.id.to_string());
         let credits = lots.iter().map(|lot| convert::credit::credit(lot, now)).collect::<Result<_, _>>()?;
@@ -61,10 +62,12 @@ impl CreditService for CreditRpc {
         let call = Call::of(&request);
         let name = &request.get_ref().name;
         let (account, project, lot) = convert::credit::name("name", name).map_err(Error::from)?;
+        let as_of = convert::credit::as_of(request.get_ref().as_of_time.as_ref()).map_err(Error::from)?;
         visible(&call, account, name)?;
         let reader = self.platform.db.reader();
         let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
-        let standing = query::lot(reader, account, project, lot).await?;
+        let now = query::seen_at(now, as_of).map_err(Error::from)?;
+        let standing = query::lot(reader, account, project, lot, as_of).await?;
         Ok(Response::new(convert::credit::credit(&standing, now)?))
     }
 
@@ -80,7 +83,7 @@ impl CreditService for CreditRpc {
         let (key, reader) = (&self.platform.key, self.platform.db.reader());
         let query = format!("ListMovements/{}", request.parent);
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
-        query::lot(reader, account, project, lot).await?;
+        query::lot(reader, account, project, lot, None).await?;
         let found = query::list_movements(reader, account, lot, &page).await?;
         let (movements, next_page_token) = page.cut(key, found, |movement| movement.sequence.to_string());
         let movements =

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use florin_api::credit::v1::{
-    CancelCreditOrderRequest, CreateCreditOrderRequest, CreditOrder, GetCreditOrderRequest,
-    ListCreditOrdersRequest, ListCreditOrdersResponse, PayCreditOrderRequest, PayCreditOrderResponse,
-    PreviewCreditOrderRequest, PreviewCreditOrderResponse, credit_order_service_server::CreditOrderService,
+    CancelCreditOrderRequest, CreateCreditOrderRequest, CreditOrder, GetCreditOrderDocumentRequest,
+    GetCreditOrderDocumentResponse, GetCreditOrderRequest, ListCreditOrdersRequest, ListCreditOrdersResponse,
+    PayCreditOrderRequest, PayCreditOrderResponse, PreviewCreditOrderRequest, PreviewCreditOrderResponse,
+    credit_order_service_server::CreditOrderService,
 };
 use florin_payment::{PaymentId, Payments};
 use florin_platform::{
@@ -16,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::visible;
 use crate::{
-    PaymentLinks, convert,
+    PaymentLinks, convert, documents,
     error::Error,
     ports::ProjectGate,
     service::{
@@ -169,6 +170,23 @@ impl CreditOrderService for CreditOrderRpc {
             Ok(convert::order::order(&canceled, now))
         };
         Ok(self.with_link(self.platform.mutate::<_, Error, _>(&key, give_up).await?))
+    }
+
+    async fn get_credit_order_document(
+        &self,
+        request: Request<GetCreditOrderDocumentRequest>,
+    ) -> Result<Response<GetCreditOrderDocumentResponse>, Status> {
+        let call = Call::of(&request);
+        let name = &request.get_ref().name;
+        let (account, order) = convert::order::name(name).map_err(Error::from)?;
+        visible(&call, account, name)?;
+        let reader = self.platform.db.reader();
+        let (order, parties) = query::order_document(reader, account, order).await?;
+        Ok(Response::new(GetCreditOrderDocumentResponse {
+            file_name: documents::file_name(&order),
+            content_type: "text/html; charset=utf-8".to_owned(),
+            content: documents::order_html(&order, &parties).into_bytes(),
+        }))
     }
 
     async fn get_credit_order(

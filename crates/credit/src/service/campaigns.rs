@@ -1,18 +1,20 @@
 //! Creating campaigns and generating their codes (R6.5, R6.12).
 
 use florin_platform::{
-    Platform, audit, call::Call, db::Tx, id::AccountId, outbox, violation::Violations, wire::account_name,
+    Platform, audit, call::Call, db::Tx, etag, id::AccountId, outbox, violation::Violations,
+    wire::account_name,
 };
 use florin_settlement::Instant;
+use sea_orm::ConnectionTrait;
 
 use super::query;
 use crate::{
     domain::{
-        campaign::{Audience, CODES_MAX, Campaign, CampaignId, CodeStyle, Offer, Terms},
+        campaign::{Audience, CODES_MAX, Campaign, CampaignId, CodeStyle, Offer, Terms, Value},
         code::{BatchId, Code},
     },
     error::Error,
-    events::{CampaignCreated, VoucherCodesGenerated},
+    events::{CampaignCreated, CampaignDisabled, VoucherCodesGenerated},
     names::campaign_name,
     store,
 };
@@ -41,7 +43,8 @@ pub(crate) async fn create(tx: &Tx, at: Instant, call: &Call, new: NewCampaign) 
         return Err(Error::CampaignMissesSettlement);
     }
     let id = CampaignId::generate(at);
-    let campaign = Campaign { id, terms, offers, code_count: 0, use_count: 0, version: 1, created: at };
+    let (code_count, use_count, disabled) = (0, 0, None);
+    let campaign = Campaign { id, terms, offers, code_count, use_count, disabled, version: 1, created: at };
     store::campaign::insert(tx, &campaign).await?;
     let name = campaign_name(id);
     audit::record(tx, at, call, AccountId::NONE, &name).await?;
@@ -82,13 +85,17 @@ pub(crate) async fn generate_codes(
     if !(1..=most).contains(&count) {
         return Err(Violations::one("count", format!("must be 1 to {most}")).into());
     }
+    if campaign.disabled.is_some() {
+        return Err(Error::CampaignDisabled);
+    }
     if campaign.terms.redeem_until <= at {
         return Err(Error::CampaignEnded);
     }
     let batch = Batch { campaign: id, id: BatchId::generate(at), count };
     // The campaign's row is locked before the codes are written: budgets are decided one call at a time.
     if !store::campaign::add_codes(tx, id, count).await? {
-        return Err(Error::CampaignCodeExists);
+        let meanwhile = query::campaign(tx, id).await?.disabled.is_some();
+        return Err(if meanwhile { Error::CampaignDisabled } else { Error::CampaignCodeExists });
     }
     let is_covered = match campaign.terms.code_style {
         CodeStyle::SingleUse => {
@@ -106,4 +113,44 @@ pub(crate) async fn generate_codes(
     let fact = VoucherCodesGenerated { campaign: name, batch: batch.id.to_string(), count };
     outbox::append(tx, at, AccountId::NONE, &fact).await?;
     Ok(batch)
+}
+
+/// Disables a campaign for good; one that is disabled is left as it is.
+pub(crate) async fn disable(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: CampaignId,
+    etag: &str,
+) -> Result<Campaign, Error> {
+    let name = campaign_name(id);
+    if !etag::allows(etag, &name, query::campaign(tx, id).await?.version) {
+        return Err(Error::EtagMismatch(name));
+    }
+    if store::campaign::disable(tx, id, at).await? {
+        audit::record(tx, at, call, AccountId::NONE, &name).await?;
+        outbox::append(tx, at, AccountId::NONE, &CampaignDisabled { campaign: name }).await?;
+    }
+    query::campaign(tx, id).await
+}
+
+/// A campaign, and what became of what its codes gave (R6.12).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) campaign: Campaign,
+    /// Of the currencies in which anything was redeemed.
+    pub(crate) values: Vec<Value>,
+    /// As of when.
+    pub(crate) at: Instant,
+}
+
+/// The report of a campaign as of `at`.
+pub(crate) async fn report(
+    connection: &impl ConnectionTrait,
+    id: CampaignId,
+    at: Instant,
+) -> Result<Report, Error> {
+    let campaign = query::campaign(connection, id).await?;
+    let values = store::redemption::values(connection, id, at).await?;
+    Ok(Report { campaign, values, at })
 }

@@ -17,12 +17,12 @@ use crate::{
     ports::SettlementHorizon,
     store::{
         self,
-        due::{Due, Task},
+        due::{Due, Task, WARN_DAYS},
     },
 };
 
 /// A lapse that has to wait is looked at again so much later.
-const WAIT_HOURS: u32 = 1;
+pub(crate) const WAIT_HOURS: u32 = 1;
 
 /// Does what is in `due`: locks the accounts, reads again, writes. How many of them are done with, be it
 /// by having been put off.
@@ -65,7 +65,8 @@ fn may_lapse(lot: &CreditLot, at: Instant, unissued_since: Option<Instant>) -> b
     unissued_since.is_none_or(|settlement| expires <= settlement)
 }
 
-/// Warns of an expiry, once per threshold (R6.8).
+/// Warns of an expiry, once per threshold (R6.8). What could not be sent in its time is left out once a later
+/// warning is due: after a long pause the customer hears once.
 async fn warn(
     tx: &Tx,
     at: Instant,
@@ -75,14 +76,25 @@ async fn warn(
     days: u32,
 ) -> Result<(), Error> {
     let is_first = store::due::done(tx, due).await?;
-    if is_first && !lot.is_expired_at(at) {
+    if let Some(days_left) = days_left(lot, at, days).filter(|_| is_first) {
         let issuer = florin_account::issuer(tx, &owner.issuer).await?;
         let delay = issuer.map_or(0, |issuer| issuer.billing_delay_seconds);
         let delay = u64::try_from(delay).unwrap_or_default();
-        let notice = notices::expiring(owner, lot, days, last_settlement(lot, delay));
+        let notice = notices::expiring(owner, lot, days_left, last_settlement(lot, delay));
         notice::raise(tx, at, owner.id, &notice).await?;
     }
     Ok(())
+}
+
+/// How many days are left of a lot, a begun one counted, if the warning of so many `days` before is the latest
+/// that applies at `at`.
+fn days_left(lot: &CreditLot, at: Instant, days: u32) -> Option<u64> {
+    const DAY_SECONDS: u64 = 86_400;
+    let expires = lot.expires.filter(|expires| at < *expires)?;
+    let is_late = WARN_DAYS.iter().any(|later| *later < days && expires.minus_days(*later) <= at);
+    let left = expires.saturating_since(at);
+    let begun = u64::from(left.subsec_nanos() > 0);
+    (!is_late).then(|| (left.as_secs() + begun).div_ceil(DAY_SECONDS))
 }
 
 /// The last monthly settlement instant at which a lot still pays, if there is one.
@@ -136,6 +148,17 @@ mod tests {
         assert!(!may_lapse(&lot, now, Some(at("2027-03-01T06:00:00Z"))));
         assert!(may_lapse(&lot, now, Some(at("2027-03-01T12:00:00Z"))));
         assert!(!may_lapse(&lot, at("2027-03-01T11:59:59.999999Z"), None));
+    }
+
+    #[test]
+    fn after_a_pause_only_the_latest_warning_applies_and_says_how_many_days_are_left() {
+        let lot = lot("2027-01-01T00:00:00Z", "2027-06-30T12:00:00Z");
+        let left = |now| [60, 30, 7].map(|days| days_left(&lot, at(now), days));
+        assert_eq!(left("2027-05-01T12:00:00Z"), [Some(60), Some(60), Some(60)]);
+        assert_eq!(left("2027-06-10T00:00:00Z"), [None, Some(21), Some(21)]);
+        assert_eq!(left("2027-06-23T12:00:00Z"), [None, None, Some(7)]);
+        assert_eq!(left("2027-06-30T11:59:59.999999Z"), [None, None, Some(1)]);
+        assert_eq!(left("2027-06-30T12:00:00Z"), [None, None, None]);
     }
 
     #[test]

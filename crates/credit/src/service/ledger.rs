@@ -150,16 +150,42 @@ pub(crate) async fn end(
     let mut lots: HashMap<_, _> = ended.iter().map(|lot| (lot.id, lot.clone())).collect();
     take(tx, at, &mut lots, &takings).await?;
     for (lot, taking) in ended.iter().zip(&takings) {
-        let fact = CreditLapsed {
-            credit: lot_name(lot),
-            movement_kind: taking.kind.as_str().to_owned(),
-            amount: Some(wire::money(taking.amount)),
-            effective_time: Some(wire::timestamp(taking.effective)),
-        };
-        outbox::append(tx, at, lot.account, &fact).await?;
+        tell(tx, at, lot, taking).await?;
         store::due::forget(tx, lot.account, lot.id).await?;
     }
     Ok(ended)
+}
+
+/// Takes a part of what remains of a lot without its having paid, and tells of it. The lot as it is then.
+pub(crate) async fn take_part(
+    tx: &Tx,
+    at: Instant,
+    lot: CreditLot,
+    amount: Money,
+    kind: MovementKind,
+    reference: &str,
+) -> Result<CreditLot, Error> {
+    let (account, id) = (lot.account, lot.id);
+    let taking = Taking { account, lot: id, kind, amount, effective: at, reference: reference.to_owned() };
+    let mut lots = HashMap::from([(id, lot)]);
+    take(tx, at, &mut lots, std::slice::from_ref(&taking)).await?;
+    let lot = lots.remove(&id).ok_or_else(|| Error::NotFound(format!("credits/{id}")))?;
+    tell(tx, at, &lot, &taking).await?;
+    if lot.remaining.is_zero() {
+        store::due::forget(tx, account, id).await?;
+    }
+    Ok(lot)
+}
+
+async fn tell(tx: &Tx, at: Instant, lot: &CreditLot, taking: &Taking) -> Result<(), Error> {
+    let fact = CreditLapsed {
+        credit: lot_name(lot),
+        movement_kind: taking.kind.as_str().to_owned(),
+        amount: Some(wire::money(taking.amount)),
+        effective_time: Some(wire::timestamp(taking.effective)),
+    };
+    outbox::append(tx, at, lot.account, &fact).await?;
+    Ok(())
 }
 
 fn ending(lot: &CreditLot, at: Instant, kind: MovementKind, reference: &str) -> Taking {

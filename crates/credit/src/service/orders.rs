@@ -12,6 +12,7 @@ use florin_platform::{
     audit,
     call::Call,
     db::{Reader, Tx},
+    etag,
     id::AccountId,
     notice, outbox,
     secret::digest,
@@ -22,6 +23,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{ledger, lots, query};
 use crate::{
+    documents,
     domain::{
         lot::{CreditLot, NewLot, Origin},
         order::{
@@ -33,11 +35,11 @@ use crate::{
     error::Error,
     events::{
         CreditOrderCanceled, CreditOrderCreated, CreditOrderExpired, CreditOrderPaid,
-        CreditOrderPaymentFailed,
+        CreditOrderPaymentFailed, CreditOrderWithdrawn,
     },
     names::{order_name, parse_order, project_name},
     notices,
-    ports::ProjectGate,
+    ports::{OrderReversal, ProjectGate},
     store,
 };
 
@@ -89,6 +91,7 @@ pub async fn preview(
     let id = OrderId::generate(at);
     Ok(CreditOrder {
         id,
+        charged: None,
         account: account.id,
         number: order::number(id, at),
         project: new.project,
@@ -126,6 +129,10 @@ pub async fn create(
 ) -> Result<CreditOrder, Error> {
     let order = preview(tx, at, &new).await?;
     store::order::insert(tx, &order).await?;
+    let issuer = florin_account::issuer(tx, &new.account.issuer).await?;
+    let issuer = issuer.ok_or_else(|| Error::NotFound(format!("issuers/{}", new.account.issuer)))?;
+    let parties = documents::parties(new.account, &issuer);
+    store::charge::insert_parties(tx, order.account, order.id, &parties).await?;
     store::order::insert_link(tx, digest(&links.token(order.account, order.id)), order.account, order.id)
         .await?;
     let name = order_name(order.account, order.id);
@@ -205,7 +212,7 @@ pub enum PaidOrder {
     Deferred(CreditOrder),
     /// The same payment had paid it before. Nothing was written.
     Already(CreditOrder),
-    /// It is not payable any more, or was paid by another payment: the money goes back (R6.3).
+    /// It is not payable any more, was paid by another payment, or its project is gone: the money goes back (R6.3).
     NotPayable,
 }
 
@@ -219,15 +226,23 @@ pub async fn paid(
     tx: &Tx,
     at: Instant,
     call: &Call,
-    account: AccountId,
-    order: OrderId,
+    gate: &dyn ProjectGate,
+    (account, order): (AccountId, OrderId),
     payment: &Payment,
 ) -> Result<PaidOrder, Error> {
     let found = query::order(tx, account, order).await?;
-    if payment.account != account || payment.amount != found.price.gross {
+    let of_payment = [(order, payment.id, found.price.net)];
+    let charged = store::charge::of_payments(tx, account, &of_payment).await?.remove(&order);
+    let price = charged.as_ref().unwrap_or(&found.price);
+    if payment.account != account || payment.amount != price.gross {
         return Ok(PaidOrder::NotPayable);
     }
-    let paid = match found.pay(at, payment.id) {
+    let project = found.project;
+    let paid = match found.clone().pay(at, payment.id, charged) {
+        Paid::Now(_) if !is_live(tx, gate, account, project).await? => {
+            abandon(tx, at, call, found).await?;
+            return Ok(PaidOrder::NotPayable);
+        }
         Paid::Now(paid) => paid,
         Paid::Before(paid) => return Ok(PaidOrder::Already(paid)),
         Paid::NotPayable => return Ok(PaidOrder::NotPayable),
@@ -247,6 +262,59 @@ pub async fn paid(
     }
     let (lot, supplied) = supply_order(tx, at, paid).await?;
     Ok(PaidOrder::Issued(lot, supplied))
+}
+
+/// Whether value can still come to a project.
+async fn is_live(
+    tx: &Tx,
+    gate: &dyn ProjectGate,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<bool, Error> {
+    let view = gate.project(Reader::Within(tx), account, project).await.map_err(Error::Port)?;
+    Ok(view.is_some_and(|view| view.live))
+}
+
+/// Gives up an order whose project is gone: what is paid for it goes back (R6.3).
+async fn abandon(tx: &Tx, at: Instant, call: &Call, order: CreditOrder) -> Result<(), Error> {
+    let Some(abandoned) = order.abandon(at) else { return Ok(()) };
+    store::order::save(tx, &abandoned).await?;
+    let name = order_name(abandoned.account, abandoned.id);
+    audit::record(tx, at, call, abandoned.account, &name).await?;
+    outbox::append(tx, at, abandoned.account, &CreditOrderCanceled { credit_order: name }).await?;
+    Ok(())
+}
+
+/// The customer of a locked account withdraws from an order they paid (R6.4): no lot is issued. What becomes of the
+/// money and of the purchase invoice is the port's.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::EtagMismatch`], [`Error::NotWithdrawable`].
+pub async fn withdraw(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    reversal: &dyn OrderReversal,
+    (account, order): (AccountId, OrderId),
+    etag: &str,
+) -> Result<CreditOrder, Error> {
+    florin_account::lock(tx, &[account]).await?;
+    let found = query::order(tx, account, order).await?;
+    let name = order_name(account, order);
+    if !etag::allows(etag, &name, found.version) {
+        return Err(Error::EtagMismatch(name));
+    }
+    let state = found.state_at(at).as_str();
+    let withdrawn = found.withdraw(at).ok_or(Error::NotWithdrawable { state })?;
+    store::order::save(tx, &withdrawn).await?;
+    audit::record(tx, at, call, account, &name).await?;
+    let payment = withdrawn.payment.map(|payment| florin_payment::payment_name(account, payment));
+    let fact = CreditOrderWithdrawn { credit_order: name, payment: payment.unwrap_or_default() };
+    outbox::append(tx, at, account, &fact).await?;
+    let owner = query::account(tx, account).await?;
+    notice::raise(tx, at, account, &notices::withdrawn(&owner, &withdrawn)).await?;
+    reversal.withdrawn(tx, at, call, &withdrawn).await.map_err(Error::Port)?;
+    Ok(withdrawn)
 }
 
 /// Issues the lot of a paid order whose time has come. It counts from the instant it is due, and expires
@@ -287,6 +355,7 @@ pub(crate) async fn supply_late(
     match found.state {
         OrderState::Paid { supply, lot: None, .. } if supply <= at => {}
         OrderState::Paid { .. }
+        | OrderState::Withdrawn { .. }
         | OrderState::AwaitingPayment
         | OrderState::Processing
         | OrderState::Canceled
@@ -295,8 +364,7 @@ pub(crate) async fn supply_late(
     let project = found.project;
     let (lot, _) = supply_order(tx, at, found).await?;
     audit::record(tx, at, call, account, &order_name(account, order)).await?;
-    let view = gate.project(Reader::Within(tx), account, project).await.map_err(Error::Port)?;
-    if !view.is_some_and(|view| view.live) {
+    if !is_live(tx, gate, account, project).await? {
         lots::forfeit(tx, at, account, Some(project)).await?;
     }
     Ok(Some(lot))

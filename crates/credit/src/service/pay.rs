@@ -13,7 +13,7 @@ use sea_orm::ConnectionTrait;
 
 use super::query;
 use crate::{
-    domain::order::{Consent, CreditOrder, OrderId},
+    domain::order::{Consent, CreditOrder, OrderId, Price},
     error::Error,
     events::CreditOrderPaymentStarted,
     names::order_name,
@@ -74,8 +74,9 @@ pub(crate) async fn begin(tx: &Tx, at: Instant, call: &Call, payable: &Payable) 
         return Err(Error::EtagMismatch(name));
     }
     found.check_payable(at).map_err(Error::to_pay)?;
+    let price = quote(tx, at, &found).await?;
     let new = NewPayment {
-        amount: found.price.gross,
+        amount: price.gross,
         reference: name.clone(),
         means: match &payable.source {
             Source::Method(method) => Means::Method(*method),
@@ -84,6 +85,9 @@ pub(crate) async fn begin(tx: &Tx, at: Instant, call: &Call, payable: &Payable) 
         initiator: Initiator::Customer,
     };
     let payment = florin_payment::begin(tx, at, call, account, new).await?;
+    if price != found.price {
+        store::charge::insert(tx, at, (account, order), payment, &price).await?;
+    }
     let paying = found.begin_payment(at, payment, payable.consent).map_err(Error::to_pay)?;
     store::order::save(tx, &paying).await?;
     audit::record(tx, at, call, account, &name).await?;
@@ -91,6 +95,17 @@ pub(crate) async fn begin(tx: &Tx, at: Instant, call: &Call, payable: &Payable) 
     outbox::append(tx, at, account, &CreditOrderPaymentStarted { credit_order: name, payment: payment_name })
         .await?;
     Ok(payment)
+}
+
+/// What an order comes to if it is paid now: the day of the payment decides the VAT (R8.4).
+pub(crate) async fn quote(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    order: &CreditOrder,
+) -> Result<Price, Error> {
+    let account = query::account(connection, order.account).await?;
+    let treatment = florin_account::vat_treatment(connection, &account, at).await?;
+    Ok(Price::of(order.price.net, &treatment)?)
 }
 
 /// The order and the payment as they are after the provider was asked.

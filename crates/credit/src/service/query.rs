@@ -18,8 +18,9 @@ use crate::{
         grant::Grant,
         lot::{CreditId, LotStanding, LotState},
         movement::Movement,
-        order::{CreditOrder, OrderId},
+        order::{CreditOrder, OrderId, Parties},
         project_ref::ProjectId,
+        redemption::Redemption,
     },
     error::Error,
     names::{campaign_name, credit_name, order_name, project_name},
@@ -103,6 +104,17 @@ pub(crate) async fn order(
     find_order(connection, account, id).await?.ok_or_else(|| Error::NotFound(order_name(account, id)))
 }
 
+/// An order and its parties as they were when it was placed: what its document is made of.
+pub(crate) async fn order_document(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    id: OrderId,
+) -> Result<(CreditOrder, Parties), Error> {
+    let order = order(connection, account, id).await?;
+    let parties = store::charge::parties(connection, account, id).await?;
+    Ok((order, parties.ok_or_else(|| Error::NotFound(order_name(account, id)))?))
+}
+
 /// The orders of a project that can still be paid, or are being paid, at `at`.
 ///
 /// # Errors
@@ -136,6 +148,17 @@ pub(crate) struct Lots {
     pub(crate) project: Option<ProjectId>,
     pub(crate) kinds: Vec<LotKind>,
     pub(crate) states: Vec<LotState>,
+    /// As they were then; as they are when there is none.
+    pub(crate) as_of: Option<Instant>,
+}
+
+/// The instant lots are shown at: now, or one that has passed (R6.8).
+pub(crate) fn seen_at(now: Instant, as_of: Option<Instant>) -> Result<Instant, Violations> {
+    match as_of {
+        Some(as_of) if now < as_of => Err(Violations::one("as_of_time", "must not lie after now")),
+        Some(as_of) => Ok(as_of),
+        None => Ok(now),
+    }
 }
 
 pub(crate) async fn list_lots(
@@ -148,6 +171,7 @@ pub(crate) async fn list_lots(
         scope: wanted.project.map_or(Scope::Everything, Scope::Project),
         kinds: wanted.kinds,
         states: wanted.states,
+        as_of: wanted.as_of,
     };
     Ok(store::movement::list_lots(connection, wanted.account, &filter, at, after(page)?, page.fetch())
         .await?)
@@ -159,11 +183,13 @@ pub(crate) async fn lot(
     account: AccountId,
     project: Option<ProjectId>,
     id: CreditId,
+    as_of: Option<Instant>,
 ) -> Result<LotStanding, Error> {
     let missing = || Error::NotFound(credit_name(account, project, id));
     let found = store::lot::find(connection, account, id).await?;
-    let found = found.filter(|lot| lot.project == project).ok_or_else(missing)?;
-    store::movement::standings(connection, account, vec![found]).await?.pop().ok_or_else(missing)
+    let found = found.filter(|lot| lot.project == project && as_of.is_none_or(|at| lot.issued <= at));
+    let found = found.ok_or_else(missing)?;
+    store::movement::standings(connection, account, vec![found], as_of).await?.pop().ok_or_else(missing)
 }
 
 pub(crate) async fn list_movements(
@@ -187,6 +213,14 @@ pub(crate) async fn list_campaigns(
     page: &Page,
 ) -> Result<Vec<Campaign>, Error> {
     Ok(store::campaign::list(connection, after(page)?, page.fetch()).await?)
+}
+
+pub(crate) async fn list_redemptions(
+    connection: &impl ConnectionTrait,
+    campaign: CampaignId,
+    page: &Page,
+) -> Result<Vec<Redemption>, Error> {
+    Ok(store::redemption::list(connection, campaign, after(page)?, page.fetch()).await?)
 }
 
 pub(crate) async fn list_grants(

@@ -118,7 +118,9 @@ async fn take_use(tx: &Tx, campaign: &Campaign, code: StoredCode, currency: Curr
         return Err(used_up(style).into());
     }
     if !store::campaign::use_once(tx, campaign.id).await? {
-        return Err(VoucherRefusal::UseLimitReached.into());
+        let meanwhile = query::campaign(tx, campaign.id).await?.disabled.is_some();
+        let refusal = if meanwhile { VoucherRefusal::Disabled } else { VoucherRefusal::UseLimitReached };
+        return Err(refusal.into());
     }
     let is_granted = match style {
         CodeStyle::SingleUse => store::campaign::grant_reserved(tx, campaign.id, currency).await?,

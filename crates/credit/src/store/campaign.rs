@@ -8,7 +8,7 @@ use florin_platform::{
     db::{Tx, sql},
     id::AccountId,
 };
-use florin_settlement::{Currency, Restriction};
+use florin_settlement::{Currency, Instant, Restriction};
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QuerySelect, Set, Value, entity::prelude::*,
 };
@@ -40,6 +40,7 @@ pub(crate) struct Model {
     use_count: i64,
     version: i64,
     created_at: At,
+    disabled_at: Option<At>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -85,6 +86,7 @@ fn campaign(row: Model, offers: Vec<Offer>) -> Result<Campaign, CorruptRow> {
         use_count: number(row.use_count)?,
         version: row.version,
         created: row.created_at.into(),
+        disabled: row.disabled_at.map(Into::into),
     })
 }
 
@@ -121,6 +123,7 @@ fn active(campaign: &Campaign) -> ActiveModel {
         use_count: Set(i64::from(campaign.use_count)),
         version: Set(campaign.version),
         created_at: Set(campaign.created.into()),
+        disabled_at: Set(campaign.disabled.map(Into::into)),
     }
 }
 
@@ -207,10 +210,11 @@ async fn with_offers(connection: &impl ConnectionTrait, rows: Vec<Model>) -> Res
     rows.into_iter().map(complete).collect()
 }
 
-/// Counts `count` new codes; false if a SHARED campaign would have more than its one. Locks the row.
+/// Counts `count` new codes; false if a SHARED campaign would have more than its one, or it is disabled. Locks the
+/// row.
 pub(crate) async fn add_codes(tx: &Tx, id: CampaignId, count: u32) -> Result<bool, DbErr> {
     let text = "UPDATE campaign SET code_count = code_count + $2, version = version + 1 \
-                WHERE id = $1 AND (code_style = 'SINGLE_USE' OR code_count = 0)";
+                WHERE id = $1 AND (code_style = 'SINGLE_USE' OR code_count = 0) AND disabled_at IS NULL";
     Ok(tx.execute_raw(sql(tx, text, [id.into(), i64::from(count).into()])).await?.rows_affected() == 1)
 }
 
@@ -223,10 +227,10 @@ pub(crate) async fn reserve(tx: &Tx, id: CampaignId, uses: i64, currencies: usiz
     Ok(usize::try_from(rows) == Ok(currencies))
 }
 
-/// Counts one redemption; false if the campaign's limit is reached. Locks the row.
+/// Counts one redemption; false if the campaign's limit is reached, or it is disabled. Locks the row.
 pub(crate) async fn use_once(tx: &Tx, id: CampaignId) -> Result<bool, DbErr> {
     let text = "UPDATE campaign SET use_count = use_count + 1, version = version + 1 \
-                WHERE id = $1 AND (use_limit IS NULL OR use_count < use_limit)";
+                WHERE id = $1 AND (use_limit IS NULL OR use_count < use_limit) AND disabled_at IS NULL";
     Ok(tx.execute_raw(sql(tx, text, [id.into()])).await?.rows_affected() == 1)
 }
 
@@ -244,4 +248,17 @@ pub(crate) async fn grant_free(tx: &Tx, id: CampaignId, currency: Currency) -> R
     let text = "UPDATE campaign_offer SET granted = granted + amount \
                 WHERE campaign_id = $1 AND currency = $2 AND granted + reserved + amount <= budget";
     Ok(tx.execute_raw(sql(tx, text, [id.into(), Code(currency).into()])).await?.rows_affected() == 1)
+}
+
+/// Disables a campaign; false if it was before. What its codes might have granted is free again. Locks the row:
+/// whoever redeems at the same time has done so, or finds it disabled.
+pub(crate) async fn disable(tx: &Tx, id: CampaignId, at: Instant) -> Result<bool, DbErr> {
+    let text =
+        "UPDATE campaign SET disabled_at = $2, version = version + 1 WHERE id = $1 AND disabled_at IS NULL";
+    if tx.execute_raw(sql(tx, text, [id.into(), At::from(at).into()])).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let text = "UPDATE campaign_offer SET reserved = 0 WHERE campaign_id = $1";
+    tx.execute_raw(sql(tx, text, [id.into()])).await?;
+    Ok(true)
 }

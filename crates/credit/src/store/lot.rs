@@ -10,7 +10,7 @@ use florin_platform::{
 use florin_settlement::{LotKind, Money, Restriction};
 use sea_orm::{ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
 
-use super::places;
+use super::{loyalty, movement::Filter, places};
 use crate::domain::{
     grant::GrantId,
     lot::{CreditId, CreditLot, Origin, ReturnCause, Returned},
@@ -49,8 +49,10 @@ impl ActiveModelBehavior for ActiveModel {}
 const TABLE: &str = "credit_lot";
 const CREDIT_NOTE: &str = "CREDIT_NOTE";
 const DISPUTE_WON: &str = "DISPUTE_WON";
-/// A document gives back to several lots: the source is part of what makes an origin unique.
-const SOURCE_MARK: char = '#';
+const EARNING: &str = "EARNING";
+/// Stands before what else makes an origin unique: a document gives back to several lots, an invoice that bounced
+/// earns again.
+const PART_MARK: char = '#';
 
 impl TryFrom<Model> for CreditLot {
     type Error = CorruptRow;
@@ -66,7 +68,7 @@ impl TryFrom<Model> for CreditLot {
                     .ok_or_else(|| CorruptRow::new(TABLE, "comes back from nowhere"))?;
                 let cause =
                     if origin == CREDIT_NOTE { ReturnCause::CreditNote } else { ReturnCause::DisputeWon };
-                let document = reference.rsplit_once(SOURCE_MARK).map_or("", |(document, _)| document);
+                let document = reference.rsplit_once(PART_MARK).map_or("", |(document, _)| document);
                 Origin::Returned(Returned { source, root, cause, document: document.to_owned() })
             }
             ("CREDIT_ORDER", None) => {
@@ -77,7 +79,13 @@ impl TryFrom<Model> for CreditLot {
                 masked,
             },
             ("GRANT", None) => Origin::Grant(GrantId::parse(&reference).map_err(CorruptRow::of(TABLE))?),
-            ("EARNING", None) => Origin::Earning { invoice: reference },
+            (EARNING, None) => match reference.rsplit_once(PART_MARK) {
+                Some((invoice, turn)) => Origin::Earning {
+                    invoice: invoice.to_owned(),
+                    turn: turn.parse().map_err(CorruptRow::of(TABLE))?,
+                },
+                None => Origin::Earning { invoice: reference, turn: 1 },
+            },
             (_, _) => return Err(CorruptRow::new(TABLE, "unknown origin")),
         };
         Ok(Self {
@@ -103,13 +111,14 @@ fn active(lot: &CreditLot) -> ActiveModel {
             ("VOUCHER_CODE", redemption.to_string(), Some(masked.clone()))
         }
         Origin::Grant(grant) => ("GRANT", grant.to_string(), None),
-        Origin::Earning { invoice } => ("EARNING", invoice.clone(), None),
+        Origin::Earning { invoice, turn: 1 } => (EARNING, invoice.clone(), None),
+        Origin::Earning { invoice, turn } => (EARNING, format!("{invoice}{PART_MARK}{turn}"), None),
         Origin::Returned(Returned { source, cause, document, .. }) => {
             let origin = match cause {
                 ReturnCause::CreditNote => CREDIT_NOTE,
                 ReturnCause::DisputeWon => DISPUTE_WON,
             };
-            (origin, format!("{document}{SOURCE_MARK}{source}"), None)
+            (origin, format!("{document}{PART_MARK}{source}"), None)
         }
     };
     let (source, root) = match &lot.origin {
@@ -149,6 +158,22 @@ pub(crate) async fn find(
 ) -> Result<Option<CreditLot>, DbErr> {
     let row = Entity::find_by_id((account, id)).one(connection).await?;
     Ok(row.map(CreditLot::try_from).transpose()?)
+}
+
+/// The lots an invoice has earned, oldest first.
+pub(crate) async fn of_earning(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoice: &str,
+) -> Result<Vec<CreditLot>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Origin.eq(EARNING))
+        .filter(Column::OriginReference.eq(invoice).or(Column::OriginReference.like(loyalty::later(invoice))))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(CreditLot::try_from).collect::<Result<_, _>>()?)
 }
 
 /// The lots with these keys, in one query per [`BINDS_MAX`].
@@ -245,15 +270,17 @@ pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> R
 pub(crate) async fn page(
     connection: &impl ConnectionTrait,
     account: AccountId,
-    scope: Scope,
-    kinds: &[LotKind],
+    filter: &Filter,
     after: Option<CreditId>,
     fetch: u64,
 ) -> Result<Vec<CreditLot>, DbErr> {
     let query = Entity::find().filter(Column::AccountId.eq(account)).order_by_asc(Column::Id).limit(fetch);
-    let mut query = scoped(query, scope);
-    if !kinds.is_empty() {
-        query = query.filter(Column::Kind.is_in(kinds.iter().map(|kind| kind.as_str())));
+    let mut query = scoped(query, filter.scope);
+    if !filter.kinds.is_empty() {
+        query = query.filter(Column::Kind.is_in(filter.kinds.iter().map(|kind| kind.as_str())));
+    }
+    if let Some(as_of) = filter.as_of {
+        query = query.filter(Column::IssuedAt.lte(At::from(as_of)));
     }
     if let Some(after) = after {
         query = query.filter(Column::Id.gt(after));

@@ -109,22 +109,24 @@ struct Sum {
     last: i64,
 }
 
-/// The standing of each lot, in the order given.
+/// The standing of each lot, in the order given: now, or by what was effective at `as_of` (R6.8).
 pub(crate) async fn standings(
     connection: &impl ConnectionTrait,
     account: AccountId,
     lots: Vec<CreditLot>,
+    as_of: Option<Instant>,
 ) -> Result<Vec<LotStanding>, DbErr> {
+    let by = as_of.unwrap_or(Instant::MAX);
     let mut standings: Vec<_> = lots.into_iter().map(untouched).collect();
-    for chunk in standings.chunks_mut(BINDS_MAX - 1) {
-        let wanted = (2..chunk.len() + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    for chunk in standings.chunks_mut(BINDS_MAX - 2) {
+        let wanted = (3..chunk.len() + 3).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
         let text = format!(
             "SELECT lot_id, kind, CAST(COALESCE(SUM(amount), 0) AS bigint) AS total, MAX(sequence) AS last \
-             FROM credit_movement WHERE account_id = $1 AND lot_id IN ({wanted}) \
+             FROM credit_movement WHERE account_id = $1 AND effective_at <= $2 AND lot_id IN ({wanted}) \
              GROUP BY lot_id, kind ORDER BY MAX(sequence)"
         );
         let ids = chunk.iter().map(|standing| Value::from(standing.lot.id));
-        let values = std::iter::once(Value::from(account)).chain(ids);
+        let values = [Value::from(account), At::from(by).into()].into_iter().chain(ids);
         for row in connection.query_all_raw(sql(connection, &text, values)).await? {
             let sum = Sum::from_query_result(&row, "")?;
             if let Some(standing) = chunk.iter_mut().find(|standing| standing.lot.id == sum.lot_id) {
@@ -132,7 +134,19 @@ pub(crate) async fn standings(
             }
         }
     }
+    if as_of.is_some() {
+        for standing in &mut standings {
+            standing.lot.remaining = left(standing)?;
+        }
+    }
     Ok(standings)
+}
+
+/// What movements have left of a lot.
+fn left(standing: &LotStanding) -> Result<Money, CorruptRow> {
+    let taken = [standing.used, standing.lapsed, standing.revoked];
+    let left = taken.into_iter().try_fold(standing.lot.initial, Money::checked_sub);
+    left.map_err(CorruptRow::of(TABLE))
 }
 
 fn untouched(lot: CreditLot) -> LotStanding {
@@ -167,6 +181,8 @@ pub(crate) struct Filter {
     pub(crate) kinds: Vec<LotKind>,
     /// Only in these states; all when empty.
     pub(crate) states: Vec<LotState>,
+    /// As they were then; as they are when there is none.
+    pub(crate) as_of: Option<Instant>,
 }
 
 /// Lots in the order they were issued, with their standings. States are those of `at`.
@@ -182,10 +198,10 @@ pub(crate) async fn list_lots(
     let mut after = after;
     // A state is what movements say, not a column: read on until the page is full or nothing is left.
     loop {
-        let lots = lot::page(connection, account, filter.scope, &filter.kinds, after, fetch).await?;
+        let lots = lot::page(connection, account, filter, after, fetch).await?;
         let read = lots.len();
         after = lots.last().map(|lot| lot.id);
-        for standing in standings(connection, account, lots).await? {
+        for standing in standings(connection, account, lots, filter.as_of).await? {
             if filter.states.is_empty() || filter.states.contains(&standing.state_at(at)) {
                 found.push(standing);
             }

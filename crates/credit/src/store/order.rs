@@ -11,6 +11,7 @@ use sea_orm::{
     Condition, ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, entity::prelude::*,
 };
 
+use super::charge;
 use crate::domain::{
     lot::CreditId,
     order::{CreditOrder, OrderId, OrderState, Price},
@@ -46,6 +47,7 @@ pub(crate) struct Model {
     expires_at: At,
     version: i64,
     updated_at: At,
+    withdrawn_at: Option<At>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -55,6 +57,8 @@ impl ActiveModelBehavior for ActiveModel {}
 const TABLE: &str = "credit_order";
 const AWAITING: &str = "AWAITING_PAYMENT";
 const EXPIRED: &str = "EXPIRED";
+const PAID: &str = "PAID";
+const WITHDRAWN: &str = "WITHDRAWN";
 
 impl TryFrom<Model> for CreditOrder {
     type Error = CorruptRow;
@@ -63,7 +67,12 @@ impl TryFrom<Model> for CreditOrder {
         let state = match (row.state.as_str(), row.paid_at, row.supply_at) {
             (AWAITING, None, None) => OrderState::AwaitingPayment,
             ("PROCESSING", None, None) => OrderState::Processing,
-            ("PAID", Some(paid), Some(supply)) => {
+            (PAID, Some(paid), Some(supply)) if row.withdrawn_at.is_some() => OrderState::Withdrawn {
+                paid: paid.into(),
+                supply: supply.into(),
+                withdrawn: row.withdrawn_at.unwrap_or(paid).into(),
+            },
+            (PAID, Some(paid), Some(supply)) => {
                 OrderState::Paid { paid: paid.into(), supply: supply.into(), lot: row.lot_id }
             }
             ("CANCELED", None, None) => OrderState::Canceled,
@@ -85,6 +94,7 @@ impl TryFrom<Model> for CreditOrder {
                 tax: row.tax.money(currency),
                 gross: row.gross.money(currency),
             },
+            charged: None,
             state,
             payment: row.payment_id,
             purchase_invoice: row.purchase_invoice,
@@ -99,12 +109,17 @@ impl TryFrom<Model> for CreditOrder {
 }
 
 fn active(order: &CreditOrder) -> ActiveModel {
-    let (paid, supply, lot) = match order.state {
-        OrderState::Paid { paid, supply, lot } => (Some(paid), Some(supply), lot),
+    let (paid, supply, lot, withdrawn) = match order.state {
+        OrderState::Paid { paid, supply, lot } => (Some(paid), Some(supply), lot, None),
+        OrderState::Withdrawn { paid, supply, withdrawn } => {
+            (Some(paid), Some(supply), None, Some(withdrawn))
+        }
         OrderState::AwaitingPayment | OrderState::Processing | OrderState::Canceled | OrderState::Expired => {
-            (None, None, None)
+            (None, None, None, None)
         }
     };
+    // Who withdrew had paid: that is another column.
+    let state = if withdrawn.is_some() { PAID } else { order.state.as_str() };
     ActiveModel {
         account_id: Set(order.account),
         id: Set(order.id),
@@ -118,7 +133,7 @@ fn active(order: &CreditOrder) -> ActiveModel {
         tax_mention: Set(order.price.tax_mention.clone()),
         tax: Set(order.price.tax.into()),
         gross: Set(order.price.gross.into()),
-        state: Set(order.state.as_str().to_owned()),
+        state: Set(state.to_owned()),
         payment_id: Set(order.payment),
         paid_at: Set(paid.map(Into::into)),
         supply_at: Set(supply.map(Into::into)),
@@ -130,6 +145,7 @@ fn active(order: &CreditOrder) -> ActiveModel {
         expires_at: Set(order.expires.into()),
         version: Set(order.version),
         updated_at: Set(order.updated.into()),
+        withdrawn_at: Set(withdrawn.map(Into::into)),
     }
 }
 
@@ -147,7 +163,30 @@ pub(crate) async fn find(
     id: OrderId,
 ) -> Result<Option<CreditOrder>, DbErr> {
     let row = Entity::find_by_id((account, id)).one(connection).await?;
-    Ok(row.map(CreditOrder::try_from).transpose()?)
+    let found = row.map(CreditOrder::try_from).transpose()?.into_iter().collect();
+    Ok(with_charges(connection, account, found).await?.pop())
+}
+
+/// Adds to paid orders what was charged, where it is not what was ordered (R8.4).
+async fn with_charges(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    mut orders: Vec<CreditOrder>,
+) -> Result<Vec<CreditOrder>, DbErr> {
+    let paid = |order: &CreditOrder| match order.state {
+        OrderState::Paid { .. } | OrderState::Withdrawn { .. } => {
+            order.payment.map(|payment| (order.id, payment, order.price.net))
+        }
+        OrderState::AwaitingPayment | OrderState::Processing | OrderState::Canceled | OrderState::Expired => {
+            None
+        }
+    };
+    let payments: Vec<_> = orders.iter().filter_map(paid).collect();
+    let mut charges = charge::of_payments(connection, account, &payments).await?;
+    for order in &mut orders {
+        order.charged = charges.remove(&order.id);
+    }
+    Ok(orders)
 }
 
 /// Which orders of an account are wanted.
@@ -184,12 +223,15 @@ pub(crate) async fn list(
             EXPIRED => any
                 .add(Column::State.eq(EXPIRED))
                 .add(Column::State.eq(AWAITING).and(Column::ExpiresAt.lte(at))),
+            PAID => any.add(Column::State.eq(PAID).and(Column::WithdrawnAt.is_null())),
+            WITHDRAWN => any.add(Column::WithdrawnAt.is_not_null()),
             other => any.add(Column::State.eq(other)),
         });
         query = query.filter(any);
     }
     let rows = query.all(connection).await?;
-    Ok(rows.into_iter().map(CreditOrder::try_from).collect::<Result<_, _>>()?)
+    let found = rows.into_iter().map(CreditOrder::try_from).collect::<Result<_, _>>()?;
+    with_charges(connection, account, found).await
 }
 
 /// Orders that were not paid in time at `at`, the longest overdue first.
@@ -217,7 +259,11 @@ pub(crate) async fn unsupplied(
     keys(
         Entity::find()
             .filter(
-                Column::State.eq("PAID").and(Column::LotId.is_null()).and(Column::SupplyAt.lte(At::from(at))),
+                Column::State
+                    .eq(PAID)
+                    .and(Column::LotId.is_null())
+                    .and(Column::WithdrawnAt.is_null())
+                    .and(Column::SupplyAt.lte(At::from(at))),
             )
             .order_by_asc(Column::SupplyAt)
             .limit(limit),
@@ -241,7 +287,8 @@ pub(crate) async fn next_expiry(connection: &impl ConnectionTrait) -> Result<Opt
 
 /// When the next paid order is to be supplied.
 pub(crate) async fn next_supply(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
-    let text = "SELECT MIN(supply_at) FROM credit_order WHERE state = 'PAID' AND lot_id IS NULL";
+    let text = "SELECT MIN(supply_at) FROM credit_order WHERE state = 'PAID' AND lot_id IS NULL \
+                AND withdrawn_at IS NULL";
     earliest(connection, text).await
 }
 

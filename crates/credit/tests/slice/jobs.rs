@@ -1,8 +1,8 @@
 //! What time does: orders expire, lots lapse, customers are warned (R6.3, R6.8).
 
 use florin_api::credit::v1::{
-    GetCreditOrderRequest, credit::State as LotState, credit_order::State,
-    credit_order_service_server::CreditOrderService, movement::Kind,
+    GetCreditOrderRequest, GetCreditRequest, credit::State as LotState, credit_order::State,
+    credit_order_service_server::CreditOrderService, credit_service_server::CreditService, movement::Kind,
 };
 use florin_credit::lots;
 use florin_platform::wire;
@@ -61,6 +61,50 @@ on_both_backends! {
         assert_eq!(lapse.effective_time, Some(wire::timestamp(expires)));
         assert_eq!(world.count("SELECT COUNT(*) FROM credit_lot_due", []).await, 0);
         world.check_ledger().await;
+    }
+
+    /// R6.8: after a long pause the customer hears once, of the latest warning that applies.
+    async fn after_a_pause_only_the_latest_warning_is_sent(database: TestDatabase) {
+        let world = World::new(&database).await;
+        world.execute("UPDATE account SET language = 'nl'", []).await.expect("a Dutch customer");
+        world.grant(100).await;
+        let expires = wire::instant(&world.credits(world.account).await[0].expire_time.expect("expires")).expect("an instant");
+        world.move_to(expires.minus_days(20)).await;
+        world.pass_days(1).await;
+        let told = "SELECT COUNT(*) FROM notice WHERE kind = 'credit.expiring'";
+        assert_eq!(world.count(told, []).await, 1);
+        let text = format!("{told} AND subject = 'Uw krediet vervalt over 20 dagen' AND body LIKE $1");
+        assert_eq!(world.count(&text, [format!("%{expires}%").into()]).await, 1, "with the expiry of every answer");
+        let received = "SELECT COUNT(*) FROM notice WHERE kind = 'credit.received' AND body LIKE $1";
+        assert_eq!(world.count(received, [format!("%{expires}%").into()]).await, 1);
+        world.pass_days(18).await;
+        assert_eq!(world.count(told, []).await, 2, "and seven days before, once");
+        world.pass_days(2).await;
+        assert_eq!(world.count(told, []).await, 2);
+    }
+
+    /// One unreadable lot never stops the others.
+    async fn a_lot_that_cannot_be_read_is_put_off_and_the_others_lapse(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let credit = world.grant(100).await.credit;
+        let bad = florin_credit::CreditId::from_u128(1);
+        let text = "INSERT INTO credit_lot (account_id, id, kind, currency, initial, remaining, issued_at, expires_at, \
+                    restriction, origin, origin_reference, description) SELECT account_id, $1, kind, currency, initial, \
+                    remaining, issued_at, expires_at, restriction, 'NOWHERE', 'x', description FROM credit_lot";
+        world.execute(text, [bad.into()]).await.expect("a row nobody can read");
+        let text = "INSERT INTO credit_lot_due (account_id, lot_id, task, due_at) \
+                    SELECT account_id, $1, 'LAPSE', due_at FROM credit_lot_due WHERE task = 'LAPSE'";
+        world.execute(text, [bad.into()]).await.expect("and that is due");
+        let due = world.count("SELECT COUNT(*) FROM credit_lot_due WHERE task = 'LAPSE'", []).await;
+        assert_eq!(due, 2);
+        let request = GetCreditRequest { name: credit.clone(), ..Default::default() };
+        let expires = world.credit_rpc().get_credit(world.request(request)).await.expect("a lot").get_ref().expire_time;
+        let expires = wire::instant(&expires.expect("expires")).expect("an instant");
+        world.move_to(expires).await;
+        world.pass_days(0).await;
+        assert_eq!(world.movements(&credit).await.last().expect("a lapse").kind(), Kind::Expired);
+        let left = world.count("SELECT COUNT(*) FROM credit_lot_due WHERE task = 'LAPSE'", []).await;
+        assert_eq!(left, 1, "the unreadable one is looked at again");
     }
 
     /// R7.3: a lapse is not recorded while an invoice with an earlier settlement instant is unissued, and the

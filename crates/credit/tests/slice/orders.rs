@@ -1,12 +1,12 @@
 //! Buying cloud credit (R6.3, R6.4).
 
 use florin_api::credit::v1::{
-    CancelCreditOrderRequest, CreditOrder, GetCreditOrderRequest, ListCreditOrdersRequest,
-    PreviewCreditOrderRequest, credit::State as LotState, credit_order::State,
+    CancelCreditOrderRequest, CreditOrder, GetCreditOrderDocumentRequest, GetCreditOrderRequest,
+    ListCreditOrdersRequest, PreviewCreditOrderRequest, credit::State as LotState, credit_order::State,
     credit_order_service_server::CreditOrderService,
 };
 use florin_api::payment::v1::payment::State as PaymentState;
-use florin_credit::orders;
+use florin_credit::{GateView, orders};
 use florin_platform::{
     call::{Call, Principal},
     id::Id,
@@ -126,7 +126,7 @@ on_both_backends! {
 
     /// R6.4: exactly once, however often and however concurrently the payment is confirmed.
     async fn twenty_confirmations_at_once_issue_one_lot(database: TestDatabase) {
-        let world = World::new(&database).await;
+        let world = &World::new(&database).await;
         let order = world.order(30).await.expect("an order");
         let answer = world.pay(&order, "later").await.expect("begun");
         let payment = answer.payment.expect("a payment");
@@ -144,7 +144,7 @@ on_both_backends! {
         let (account, order) = orders::of_reference(&payment.reference).expect("an order");
         let again = world.platform.db.write(|tx| async move {
             florin_account::lock(&tx, &[account]).await?;
-            orders::paid(&tx, payment.updated, call, account, order, payment).await
+            orders::paid(&tx, payment.updated, call, &*world.projects, (account, order), payment).await
         });
         assert!(matches!(again.await, Ok(orders::PaidOrder::Already(_))));
         assert_eq!(world.credits(world.account).await.len(), 1);
@@ -248,6 +248,123 @@ on_both_backends! {
         let states = vec![State::Canceled.into()];
         let canceled = list(ListCreditOrdersRequest { states, ..ListCreditOrdersRequest::default() }).await;
         assert_eq!(canceled.credit_orders.iter().map(|order| &order.name).collect::<Vec<_>>(), [&names[1]]);
+    }
+
+    /// R8.4: for credit the day of the payment decides the VAT, and what is charged is kept.
+    async fn the_day_of_the_payment_decides_the_vat(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let rise = florin_platform::column::At::from(world.now().await.plus_hours(1));
+        let text = "INSERT INTO vat_rate (country, effective_at, rate) VALUES ('FR', $1, '21')";
+        world.execute(text, [rise.into()]).await.expect("a new rate");
+        let before = world.order(40).await.expect("an order");
+        assert_eq!(world.pay(&before, "later").await.expect("begun").payment.expect("one").amount_incl_tax, Some(euros(48)));
+        world.move_to(world.now().await.plus_hours(2)).await;
+        assert_eq!(world.get(&order.name).await.amount_incl_tax, Some(euros(36)), "as of its creation");
+        let paid = world.pay(&order, "card").await.expect("paid");
+        let charged = florin_api::google::r#type::Money { currency_code: "EUR".into(), units: 36, nanos: 300_000_000 };
+        assert_eq!(paid.payment.expect("a payment").amount_incl_tax, Some(charged.clone()));
+        let paid = paid.credit_order.expect("the order");
+        assert_eq!((paid.state(), paid.amount_incl_tax.clone()), (State::Paid, Some(charged)));
+        assert_eq!(paid.tax_rate.map(|rate| rate.value), Some("21".to_owned()));
+        assert_eq!(world.get(&order.name).await.amount_incl_tax, paid.amount_incl_tax);
+        // What was begun before the change is worth what was charged then.
+        world.bank.pass();
+        let name = world.get(&before.name).await.payment;
+        let id = florin_payment::PaymentId::parse(name.rsplit('/').next().unwrap_or_default()).expect("an id");
+        world.payments.drive(&Call::by_job("test"), world.account, id).await.expect("driven");
+        let old = world.get(&before.name).await;
+        assert_eq!((old.state(), old.amount_incl_tax), (State::Paid, Some(euros(48))));
+        assert_eq!(world.count("SELECT COUNT(*) FROM credit_order_charge", []).await, 1);
+        for statement in ["UPDATE credit_order_charge SET tax = 0", "DELETE FROM credit_order_charge"] {
+            assert!(world.execute(statement, []).await.is_err(), "{statement}");
+        }
+        world.check_ledger().await;
+    }
+
+    /// R6.3: money that arrives for a project that is gone goes back and never becomes a lot.
+    async fn money_for_a_project_that_is_gone_goes_back(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        let payment = world.pay(&order, "later").await.expect("begun").payment.expect("a payment");
+        world.projects.set(world.account, world.project, GateView { live: false, ..FIRST });
+        world.bank.pass();
+        let id = florin_payment::PaymentId::parse(payment.name.rsplit('/').next().unwrap_or_default()).expect("an id");
+        world.payments.drive(&Call::by_job("test"), world.account, id).await.expect("driven");
+        assert!(world.credits(world.account).await.is_empty());
+        assert_eq!(world.bank.refunded(), 1);
+        assert_eq!(world.get(&order.name).await.state(), State::Canceled);
+    }
+
+    /// R6.3: printable, in the customer's language, with the seller's mentions, and the same bytes later.
+    async fn an_orders_document_is_the_same_whatever_happens_later(database: TestDatabase) {
+        let mut world = World::new(&database).await;
+        world.account = world.new_account("INDIVIDUAL").await;
+        world.project = world.new_project(world.account, FIRST).await;
+        let text = "UPDATE account SET language = 'fr', family_name = '<Lovelace>' WHERE account_id = $1";
+        world.execute(text, [world.account.into()]).await.expect("a French customer");
+        let order = world.order(30).await.expect("an order");
+        let document = async || {
+            let request = GetCreditOrderDocumentRequest { name: order.name.clone() };
+            let got = world.order_rpc().get_credit_order_document(world.request(request)).await.expect("a document");
+            let got = got.into_inner();
+            assert_eq!(got.content_type, "text/html; charset=utf-8");
+            assert_eq!(got.file_name, format!("{}.html", order.number));
+            String::from_utf8(got.content).expect("text")
+        };
+        let first = document().await;
+        for part in ["Bon de commande", "Florin SAS", "FR40303265045", "Ada &lt;Lovelace&gt;", "36.00 EUR", "rétracter", &order.number] {
+            assert!(first.contains(part), "{part} is not in {first}");
+        }
+        let text = "UPDATE account SET language = 'de', family_name = 'King', city = 'London' WHERE account_id = $1";
+        world.execute(text, [world.account.into()]).await.expect("another name");
+        world.pay(&order, "card").await.expect("paid");
+        world.pass_days(3).await;
+        assert_eq!(document().await, first);
+        let stranger = Principal::Customer { account: world.new_account("CORPORATION").await, session: Id::from_u128(1) };
+        let request = GetCreditOrderDocumentRequest { name: order.name.clone() };
+        let seen = world.order_rpc().get_credit_order_document(world.request_by(stranger, "get", request)).await;
+        assert_eq!(seen.err().map(|status| status.code()), Some(Code::NotFound));
+        assert!(world.execute("UPDATE credit_order_document SET seller = 'x'", []).await.is_err());
+        assert!(world.execute("UPDATE credit_order_document SET buyer = 'x'", []).await.is_err());
+        assert!(world.execute("UPDATE credit_order_document SET buyer = ''", []).await.is_ok(), "erased (R2.8)");
+    }
+
+    /// R6.4: who did not ask for immediate supply may withdraw until the lot is issued, and gets no lot then.
+    async fn a_consumer_may_withdraw_for_14_days_and_gets_no_lot_then(database: TestDatabase) {
+        let mut world = World::new(&database).await;
+        world.account = world.new_account("INDIVIDUAL").await;
+        world.project = world.new_project(world.account, FIRST).await;
+        let world = &world;
+        let withdraw = async |name: &str| {
+            let named = orders::of_reference(name).expect("an order");
+            let withdrawn = world.platform.db.write(|tx| async move {
+                let at = world.platform.clock.now(&tx).await?;
+                orders::withdraw(&tx, at, &Call::by_job("test"), &*world.reversals, named, "").await
+            });
+            withdrawn.await.map_err(Status::from)
+        };
+        let (order, kept) = (world.order(30).await.expect("an order"), world.order(40).await.expect("an order"));
+        assert_eq!(reason(withdraw(&order.name).await), "ORDER_NOT_WITHDRAWABLE");
+        let paid = world.pay(&order, "card").await.expect("paid").credit_order.expect("the order");
+        assert_eq!(paid.withdrawal_end_time, paid.supply_time);
+        world.pay(&kept, "card").await.expect("paid");
+        world.pass_days(13).await;
+        withdraw(&order.name).await.expect("withdrawn");
+        let gone = world.get(&order.name).await;
+        assert_eq!((gone.state(), gone.supply_time, gone.withdrawal_end_time), (State::Withdrawn, None, None));
+        assert_eq!(reason(withdraw(&order.name).await), "ORDER_NOT_WITHDRAWABLE");
+        assert_eq!(world.reversals.told(), [order.number.clone()], "the money goes back once");
+        world.pass_days(1).await;
+        assert_eq!(world.credits(world.account).await.len(), 1, "the other order is supplied");
+        assert_eq!(reason(withdraw(&kept.name).await), "ORDER_NOT_WITHDRAWABLE");
+        assert_eq!(reason(world.pay(&order, "card").await), "ORDER_NOT_PAYABLE");
+        assert!(world.execute("UPDATE credit_order SET withdrawn_at = NULL", []).await.is_err());
+        let states = vec![State::Withdrawn.into()];
+        let listed = ListCreditOrdersRequest { parent: wire::account_name(world.account), states, ..Default::default() };
+        let listed = world.order_rpc().list_credit_orders(world.request(listed)).await.expect("a list").into_inner();
+        assert_eq!(listed.credit_orders.len(), 1);
+        world.check_ledger().await;
     }
 
     /// R6.4: who keeps the right of withdrawal gets the lot after 14 days.

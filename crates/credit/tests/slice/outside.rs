@@ -2,10 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use florin_credit::{GateView, PortError, ProjectGate, ProjectId, SettlementHorizon, orders};
+use florin_credit::{
+    CreditOrder, GateView, OrderReversal, PortError, ProjectGate, ProjectId, SettlementHorizon, orders,
+};
 use florin_payment::{
     BoxError, Dispute, MethodKind, Outcomes, Payment, PaymentMethodId, Provider, RefundId, Settled,
     provider::{
@@ -120,8 +122,8 @@ fn report(outcome: ChargeOutcome) -> ChargeReport {
 }
 
 /// What the slice that owns invoices does with the outcome of an order's payment.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Till;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Till(pub(crate) Arc<Projects>);
 
 #[async_trait::async_trait]
 impl Outcomes for Till {
@@ -133,7 +135,7 @@ impl Outcomes for Till {
         payment: &Payment,
     ) -> Result<Settled, BoxError> {
         let (account, order) = orders::of_reference(&payment.reference).ok_or("not an order")?;
-        Ok(match orders::paid(tx, at, call, account, order, payment).await? {
+        Ok(match orders::paid(tx, at, call, &*self.0, (account, order), payment).await? {
             orders::PaidOrder::Issued(..)
             | orders::PaidOrder::Deferred(_)
             | orders::PaidOrder::Already(_) => Settled::Accepted,
@@ -264,5 +266,23 @@ impl SettlementHorizon for Unissued {
     ) -> Result<HashMap<AccountId, Instant>, PortError> {
         let since = *held(&self.0);
         Ok(since.map(|since| accounts.iter().map(|account| (*account, since)).collect()).unwrap_or_default())
+    }
+}
+
+/// The orders that were withdrawn from, by number.
+#[derive(Debug, Default)]
+pub(crate) struct Reversals(Mutex<Vec<String>>);
+
+impl Reversals {
+    pub(crate) fn told(&self) -> Vec<String> {
+        held(&self.0).clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl OrderReversal for Reversals {
+    async fn withdrawn(&self, _: &Tx, _: Instant, _: &Call, order: &CreditOrder) -> Result<(), PortError> {
+        held(&self.0).push(order.number.clone());
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Lots and plans (R7.6): what an invoice takes, and that nothing else can.
 
+use florin_api::credit::v1::{credit::Origin, movement::Kind};
 use florin_credit::{Error, lots, loyalty};
 use florin_platform::{call::Call, id::AccountId};
 use florin_settlement::{
@@ -12,7 +13,7 @@ use crate::world::{World, eur, euros};
 
 impl World {
     /// A plan for so many cents due, over the account's lots as they are.
-    async fn plan(&self, minor: i64, at: Instant) -> Plan {
+    pub(crate) async fn plan(&self, minor: i64, at: Instant) -> Plan {
         let line = DueLine {
             key: LineKey::from_u32(1),
             family: PlanFamily::Instance,
@@ -30,7 +31,7 @@ impl World {
         plan(&due, &lots.expect("lots"), at).expect("a plan")
     }
 
-    async fn debit(&self, settlements: &[(AccountId, String, Plan)]) -> Result<(), Error> {
+    pub(crate) async fn debit(&self, settlements: &[(AccountId, String, Plan)]) -> Result<(), Error> {
         let debited = self.platform.db.write(|tx| async move {
             let at = self.platform.clock.now(&tx).await?;
             florin_account::lock(&tx, &[self.account]).await?;
@@ -123,7 +124,88 @@ on_both_backends! {
         assert!(earn(99).await.expect("nothing to earn").is_none());
         let lot = earn(1999).await.expect("earned").expect("a lot");
         assert_eq!(lot.initial, eur(19));
-        assert!(earn(1999).await.is_err(), "the same invoice again");
+        assert!(earn(1999).await.expect("nothing more").is_none(), "the same invoice again");
+        world.check_ledger().await;
+    }
+
+    /// R6.7: a credit note or a bounce takes loyalty back from that lot's remaining, and what it no longer has is
+    /// netted from later earnings.
+    async fn loyalty_is_taken_back_and_a_shortfall_is_netted_from_later_earnings(database: TestDatabase) {
+        let world = &World::new(&database).await;
+        let rate = Percentage::parse("1").expect("a rate");
+        let call = &Call::by_job("test");
+        let earn = async |invoice: &'static str, minor: i64| {
+            let earned = world.platform.db.write(|tx| async move {
+                let at = world.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[world.account]).await?;
+                let account = florin_account::find(&tx, world.account).await?.expect("an account");
+                loyalty::earn(&tx, at, call, &account, invoice, eur(minor), rate).await
+            });
+            earned.await.expect("earned").map(|lot| lot.initial.minor())
+        };
+        let take_back = async |names: (&'static str, &'static str), still_paid: i64| {
+            let taken = world.platform.db.write(|tx| async move {
+                let at = world.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[world.account]).await?;
+                loyalty::take_back(&tx, at, call, world.account, names, eur(still_paid), rate).await
+            });
+            taken.await.expect("taken back").map(|back| (back.amount.minor(), back.taken.minor()))
+        };
+        let one = "accounts/a/invoices/1";
+        assert_eq!(earn(one, 10_000).await, Some(100));
+        // A credit note over 25.50: 74.50 is still paid, 74 cents of it earned.
+        assert_eq!(take_back((one, "creditNotes/1"), 7450).await, Some((26, 26)));
+        assert_eq!(take_back((one, "creditNotes/1"), 7450).await, None, "once");
+        let at = world.now().await;
+        let spent = (world.account, "accounts/a/invoices/2".to_owned(), world.plan(70, at).await);
+        world.debit(&[spent]).await.expect("debited");
+        // The bounce wants all 74 back; 4 are left.
+        assert_eq!(take_back((one, "disputes/1"), 0).await, Some((74, 4)));
+        assert_eq!(earn("accounts/a/invoices/3", 5000).await, None, "50 of 70 are netted");
+        assert_eq!(earn("accounts/a/invoices/3", 5000).await, None, "once");
+        assert_eq!(earn("accounts/a/invoices/4", 3000).await, Some(10), "the last 20 are netted");
+        assert_eq!(earn(one, 7450).await, Some(74), "paid again after the bounce, earned again");
+        assert_eq!(earn(one, 7450).await, None);
+        assert_eq!(take_back((one, "disputes/2"), 0).await, Some((74, 74)));
+        let kinds: Vec<_> = world.movements(&world.credits(world.account).await[0].name).await;
+        assert_eq!(kinds.iter().filter(|movement| movement.kind() == Kind::Clawback).count(), 2);
+        world.check_ledger().await;
+        for statement in ["UPDATE loyalty_claim SET taken = 0", "DELETE FROM loyalty_claim", "DELETE FROM loyalty_netting"] {
+            assert!(world.execute(statement, []).await.is_err(), "{statement}");
+        }
+    }
+
+    /// R7.9: what comes back is a new lot of the same kind, owner, restriction and expiry, never more than was taken.
+    async fn what_a_lot_has_paid_can_come_back_as_a_new_lot_and_never_more(database: TestDatabase) {
+        let world = &World::new(&database).await;
+        let order = world.order(30).await.expect("an order");
+        world.pay(&order, "card").await.expect("paid");
+        let at = world.now().await;
+        let plan = world.plan(2000, at).await;
+        world.debit(&[(world.account, "accounts/a/invoices/1".to_owned(), plan)]).await.expect("debited");
+        let source = &world.credits(world.account).await[0];
+        let id = florin_credit::CreditId::parse(source.name.rsplit('/').next().unwrap_or_default()).expect("an id");
+        let call = &Call::by_job("test");
+        let back = async |minor: i64, document: &'static str| {
+            let back = world.platform.db.write(|tx| async move {
+                let at = world.platform.clock.now(&tx).await?;
+                florin_account::lock(&tx, &[world.account]).await?;
+                let account = florin_account::find(&tx, world.account).await?.expect("an account");
+                let cause = florin_credit::ReturnCause::CreditNote;
+                let back = lots::GiveBack { source: id, amount: eur(minor), cause, document };
+                lots::give_back(&tx, at, call, &account, back).await
+            });
+            back.await
+        };
+        back(1500, "accounts/a/creditNotes/1").await.expect("given back");
+        assert!(back(501, "accounts/a/creditNotes/2").await.is_err(), "20 were taken");
+        back(500, "accounts/a/creditNotes/2").await.expect("the rest");
+        assert!(back(1, "accounts/a/creditNotes/3").await.is_err());
+        let returned = &world.credits(world.account).await[1];
+        assert_eq!((returned.kind(), &returned.project), (source.kind(), &source.project));
+        assert_eq!((returned.expire_time, returned.remaining_amount.clone()), (source.expire_time, Some(euros(15))));
+        assert_eq!((returned.origin(), &returned.source_credit), (Origin::CreditNote, &source.name));
+        assert_eq!(returned.origin_reference, "accounts/a/creditNotes/1");
         world.check_ledger().await;
     }
 }

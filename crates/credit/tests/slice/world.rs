@@ -40,7 +40,7 @@ use futures::StreamExt;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use tonic::{Request, Response, Status};
 
-use crate::outside::{Bank, Projects, Till, Unissued};
+use crate::outside::{Bank, Projects, Reversals, Till, Unissued};
 
 const ISSUERS: &str = "
 issuers:
@@ -63,6 +63,7 @@ pub(crate) struct World {
     pub(crate) bank: Arc<Bank>,
     pub(crate) projects: Arc<Projects>,
     pub(crate) unissued: Arc<Unissued>,
+    pub(crate) reversals: Arc<Reversals>,
     pub(crate) account: AccountId,
     pub(crate) project: ProjectId,
     pub(crate) payments: Payments,
@@ -86,11 +87,12 @@ impl World {
         let (bank, projects) = (Arc::new(Bank::default()), Arc::new(Projects::default()));
         let gate: Arc<dyn ProjectGate> = projects.clone();
         let mut world = Self {
-            payments: Payments::new(platform.clone(), bank.clone(), Arc::new(Till)),
+            payments: Payments::new(platform.clone(), bank.clone(), Arc::new(Till(projects.clone()))),
             links: PaymentLinks::new(&key, "https://florin.example.com"),
             bank,
             projects,
             unissued: Arc::new(Unissued::default()),
+            reversals: Arc::new(Reversals::default()),
             account: AccountId::NONE,
             project: ProjectId::from_u128(0),
             gate,
@@ -311,7 +313,7 @@ impl World {
         self.platform.clock.now(self.platform.db.reader()).await.expect("a clock")
     }
 
-    async fn move_to(&self, target: Instant) {
+    pub(crate) async fn move_to(&self, target: Instant) {
         let moved =
             self.platform.db.write(|tx| async move { self.platform.clock.move_to(&tx, target).await });
         moved.await.map(|_: Moved| ()).map_err(|error: DbErr| error).expect("the clock moves");

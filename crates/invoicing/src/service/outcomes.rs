@@ -130,7 +130,7 @@ async fn order_paid(
     payment: &Payment,
 ) -> Result<Settled, Error> {
     use florin_credit::orders::{PaidOrder, invoiced, paid};
-    let order = match paid(tx, at, call, payment.account, order, payment).await? {
+    let order = match paid(tx, at, call, &florin_project::Gate, (payment.account, order), payment).await? {
         PaidOrder::NotPayable => return Ok(Settled::Unwanted),
         PaidOrder::Already(_) => return Ok(Settled::Accepted),
         PaidOrder::Issued(_, order) | PaidOrder::Deferred(order) => order,

@@ -2,7 +2,7 @@
 //!
 //! No lot of any kind ever pays for a credit order (R6.2): the draft is made of no lots at all. The
 //! settlement instant is the payment's (R7.3), and so is the day that decides the VAT (R8.4): what was
-//! charged when the order was placed is what was paid.
+//! charged by the payment is what is invoiced.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -43,7 +43,7 @@ pub(crate) async fn issue_purchase(
 }
 
 fn bill(order: &CreditOrder, account: &Account, at: Instant) -> Result<Bill, Error> {
-    let price = &order.price;
+    let price = order.final_price();
     let period = Period::try_new(at, at.plus(Duration::from_micros(1)))
         .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
     let unit_price = UnitPrice::try_new(price.net.to_decimal(), price.net.currency())

@@ -106,7 +106,12 @@ async fn lapsed(reader: Reader<'_>, at: Instant, account: AccountId) -> Result<V
                     lapsed.push(project);
                 }
             }
-            Some(OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. }) => {}
+            Some(
+                OrderState::AwaitingPayment
+                | OrderState::Processing
+                | OrderState::Paid { .. }
+                | OrderState::Withdrawn { .. },
+            ) => {}
         }
     }
     Ok(lapsed)

@@ -142,7 +142,10 @@ fn rendered(site: &Site, linked: &Linked, problem: Option<&str>) -> Response {
     let title = format!("{} {}", texts.order, linked.order.number);
     let code = match state {
         OrderState::Canceled | OrderState::Expired => StatusCode::GONE,
-        OrderState::AwaitingPayment | OrderState::Processing | OrderState::Paid { .. } => StatusCode::OK,
+        OrderState::AwaitingPayment
+        | OrderState::Processing
+        | OrderState::Paid { .. }
+        | OrderState::Withdrawn { .. } => StatusCode::OK,
     };
     let response = (code, answer::page(language, &title, &body)).into_response();
     match site.cards {
@@ -153,7 +156,7 @@ fn rendered(site: &Site, linked: &Linked, problem: Option<&str>) -> Response {
 
 fn summary(texts: &Texts, linked: &Linked) -> Markup {
     let Linked { order, project, .. } = linked;
-    let price = &order.price;
+    let price = order.final_price();
     html! {
         table {
             tr { th { (texts.what_for) } td { (texts.cloud_credit) " – " (project) } }
@@ -186,7 +189,9 @@ fn standing(site: &Site, texts: &Texts, linked: &Linked, state: OrderState) -> M
             p.said role="status" { (texts.paid) }
             @if lot.is_none() { p { (texts.supplied_on) " " (supply) "." } }
         },
-        (OrderState::Canceled, _) => html! { p.said.bad role="status" { (texts.canceled) } },
+        (OrderState::Canceled | OrderState::Withdrawn { .. }, _) => {
+            html! { p.said.bad role="status" { (texts.canceled) } }
+        }
         (OrderState::Expired, _) => html! { p.said.bad role="status" { (texts.expired) } },
     }
 }

@@ -71,3 +71,27 @@ fn a_life_shorter_than_a_month_may_miss_every_settlement() {
     assert!(with(Lifetime::Until(at("2027-09-20T00:00:00Z"))));
     assert!(!with(Lifetime::Until(at("2027-10-02T00:00:00Z"))));
 }
+
+fn campaign(offer: Offer) -> Campaign {
+    let id = CampaignId::from_u128(1);
+    let created = at("2027-05-01T00:00:00Z");
+    let offers = vec![offer];
+    Campaign { id, terms: terms(), offers, code_count: 9, use_count: 2, disabled: None, version: 1, created }
+}
+
+#[test]
+fn what_codes_may_still_give_ends_with_the_window_the_limit_the_budget_and_the_campaign() {
+    let eur = |minor| Money::new(minor, Currency::EUR);
+    let offer = Offer { reserved: eur(7000), granted: eur(2000), ..offer(1000, 20_500) };
+    let (open, over) = (at("2027-06-01T00:00:00Z"), at("2027-09-01T00:00:00Z"));
+    let single = campaign(offer);
+    assert_eq!(single.grantable(&offer, open), eur(7000));
+    assert_eq!(single.grantable(&offer, over), eur(0));
+    let disabled = Campaign { disabled: Some(open), ..campaign(offer) };
+    assert_eq!(disabled.grantable(&offer, open), eur(0));
+    let limited = Campaign { terms: Terms { use_limit: Some(5), ..terms() }, ..campaign(offer) };
+    assert_eq!(limited.grantable(&offer, open), eur(3000));
+    let shared = Campaign { terms: Terms { code_style: CodeStyle::Shared, ..terms() }, ..campaign(offer) };
+    assert_eq!(shared.grantable(&offer, open), eur(18_000), "18.5 times, so 18 times");
+    assert_eq!(Campaign { code_count: 0, ..campaign(offer) }.grantable(&offer, open), eur(0));
+}

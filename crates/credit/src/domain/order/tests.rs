@@ -24,6 +24,7 @@ fn order() -> CreditOrder {
         number: number(OrderId::from_u128(7), created),
         project: ProjectId::from_u128(9),
         initial: false,
+        charged: None,
         price: Price::of(eur(3000), &treatment("20")).expect("a price"),
         state: OrderState::AwaitingPayment,
         payment: None,
@@ -97,22 +98,22 @@ fn the_first_money_pays_an_order_once_and_anything_else_goes_back() {
     let now = at("2027-01-31T11:00:02Z");
     // The customer began a second payment while the first one waited for 3-D Secure, then passed the first.
     let replaced = paying(paying(order(), FIRST, Consent::NotGiven), SECOND, Consent::NotGiven);
-    let Paid::Now(paid) = replaced.pay(now, FIRST) else { panic!("the order is payable") };
+    let Paid::Now(paid) = replaced.pay(now, FIRST, None) else { panic!("the order is payable") };
     assert_eq!(paid.state, OrderState::Paid { paid: now, supply: now, lot: None });
     assert_eq!(paid.payment, Some(FIRST));
-    assert!(matches!(paid.clone().pay(now, FIRST), Paid::Before(_)));
-    assert_eq!(paid.clone().pay(now, SECOND), Paid::NotPayable);
+    assert!(matches!(paid.clone().pay(now, FIRST, None), Paid::Before(_)));
+    assert_eq!(paid.clone().pay(now, SECOND, None), Paid::NotPayable);
     assert!(matches!(paid.cancel(now), Err(OrderRefusal::Done(OrderState::Paid { .. }))));
     let canceled = order().cancel(now).expect("awaits payment");
-    assert_eq!(canceled.pay(now, FIRST), Paid::NotPayable);
-    assert_eq!(order().pay(at("2027-02-01T10:00:00Z"), FIRST), Paid::NotPayable);
+    assert_eq!(canceled.pay(now, FIRST, None), Paid::NotPayable);
+    assert_eq!(order().pay(at("2027-02-01T10:00:00Z"), FIRST, None), Paid::NotPayable);
 }
 
 #[test]
 fn a_consumer_who_keeps_the_right_of_withdrawal_is_supplied_after_14_days() {
     let now = at("2027-01-31T11:00:02Z");
     let consumer = CreditOrder { withdrawable: true, ..order() };
-    let supply = |consent| match paying(consumer.clone(), FIRST, consent).pay(now, FIRST) {
+    let supply = |consent| match paying(consumer.clone(), FIRST, consent).pay(now, FIRST, None) {
         Paid::Now(CreditOrder { state: OrderState::Paid { supply, .. }, .. }) => supply,
         Paid::Now(_) | Paid::Before(_) | Paid::NotPayable => panic!("the order is payable"),
     };
@@ -136,7 +137,7 @@ fn consent_belongs_to_the_attempt_that_pays() {
     let tried = paying(paying(consumer.clone(), FIRST, Consent::ImmediateSupply), SECOND, Consent::NotGiven);
     let offered = paying(paying(consumer, FIRST, Consent::NotGiven), SECOND, Consent::ImmediateSupply);
     for (waiting, payment) in [(tried, SECOND), (offered, FIRST)] {
-        let Paid::Now(paid) = waiting.pay(now, payment) else { panic!("the order is payable") };
+        let Paid::Now(paid) = waiting.pay(now, payment, None) else { panic!("the order is payable") };
         assert_eq!(paid.supply_requested, None);
         let OrderState::Paid { supply, .. } = paid.state else { panic!("the order is paid") };
         assert_eq!(supply, at("2027-02-14T11:00:02Z"));
@@ -146,7 +147,7 @@ fn consent_belongs_to_the_attempt_that_pays() {
 #[test]
 fn a_supplied_order_keeps_its_lot() {
     let now = at("2027-01-31T11:00:02Z");
-    let Paid::Now(paid) = paying(order(), FIRST, Consent::NotGiven).pay(now, FIRST) else {
+    let Paid::Now(paid) = paying(order(), FIRST, Consent::NotGiven).pay(now, FIRST, None) else {
         panic!("the order is payable")
     };
     let supplied = paid.supplied(now, CreditId::from_u128(1)).supplied(now, CreditId::from_u128(2));
@@ -172,4 +173,28 @@ fn a_number_has_a_year_and_readable_characters() {
     let number = number(id, at("2027-01-31T10:00:00Z"));
     assert!(number.starts_with("CO-2027-"), "{number}");
     assert_eq!(number.len(), 17);
+}
+
+/// R6.4: until the lot is issued, and not by whoever asked for it at once.
+#[test]
+fn a_withdrawal_is_for_those_who_wait_for_their_lot() {
+    let now = at("2027-01-31T10:00:00Z");
+    let paid = |order: CreditOrder, consent| match paying(order, FIRST, consent).pay(now, FIRST, None) {
+        Paid::Now(paid) => paid,
+        Paid::Before(_) | Paid::NotPayable => panic!("the order is payable"),
+    };
+    let consumer = || CreditOrder { withdrawable: true, ..order() };
+    let waiting = paid(consumer(), Consent::NotGiven);
+    let end = now.plus_days(WITHDRAWAL_DAYS);
+    assert_eq!(waiting.withdrawable_until(now), Some(end));
+    assert!(waiting.clone().withdraw(end).is_none(), "the 14 days are over");
+    let withdrawn = waiting.clone().withdraw(now.plus_days(13)).expect("in time");
+    assert!(matches!(withdrawn.state, OrderState::Withdrawn { .. }));
+    assert!(withdrawn.clone().withdraw(now.plus_days(13)).is_none());
+    assert_eq!(withdrawn.clone().pay(now, SECOND, None), Paid::NotPayable);
+    let supplied = waiting.supplied(end, CreditId::from_u128(9));
+    assert!(supplied.withdraw(now).is_none());
+    assert!(paid(consumer(), Consent::ImmediateSupply).withdraw(now).is_none());
+    assert!(paid(order(), Consent::NotGiven).withdraw(now).is_none(), "a company has no such right");
+    assert!(consumer().withdraw(now).is_none(), "not paid");
 }

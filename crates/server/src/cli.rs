@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    campaign,
-    catalogue,
+    campaign, catalogue,
     config::{Config, Flags},
     demo, migrate, serve, telemetry,
 };

@@ -109,7 +109,24 @@ CREATE TABLE loyalty_netting (
     amount bigint NOT NULL CHECK (amount > 0),
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invoice)
-)";
+);
+CREATE TABLE order_dispute (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    currency text NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    revoked bigint NOT NULL CHECK (revoked >= 0),
+    owed bigint NOT NULL CHECK (owed >= 0),
+    debt_id uuid,
+    opened_at timestamptz NOT NULL,
+    won_at timestamptz,
+    PRIMARY KEY (account_id, id),
+    FOREIGN KEY (account_id, order_id) REFERENCES credit_order (account_id, id),
+    CHECK ((owed = 0) = (debt_id IS NULL))
+);
+CREATE INDEX order_dispute_payment ON order_dispute (account_id, payment_id)";
 
 /// What was asked for stays what was asked for, and a decision stands (R6.13).
 const APPROVAL: Guard = Guard {
@@ -249,6 +266,24 @@ const TOP_UP_ORDER: Guard = Guard {
     refused_if: None,
 };
 
+/// What a dispute came to stays what it came to; it is won once (R6.11).
+const DISPUTE: Guard = Guard {
+    table: "order_dispute",
+    key: &["account_id", "id"],
+    frozen: &[
+        "account_id",
+        "id",
+        "payment_id",
+        "order_id",
+        "currency",
+        "amount",
+        "revoked",
+        "owed",
+        "opened_at",
+    ],
+    refused_if: Some("old.won_at IS NOT NULL"),
+};
+
 const LOYALTY_CLAIM: Guard = Guard {
     table: "loyalty_claim",
     key: &["account_id", "source"],
@@ -306,7 +341,7 @@ impl MigrationTrait for Step {
         for guard in [ORDER, LOT, CAMPAIGN] {
             guard.replace(manager).await?;
         }
-        for guard in [APPROVAL, CHARGE, DOCUMENT, TOP_UP_ORDER, LOYALTY_CLAIM, LOYALTY_NETTING] {
+        for guard in [APPROVAL, CHARGE, DOCUMENT, TOP_UP_ORDER, DISPUTE, LOYALTY_CLAIM, LOYALTY_NETTING] {
             guard.install(manager).await?;
         }
         bound_returns(manager).await

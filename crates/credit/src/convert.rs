@@ -4,6 +4,7 @@ pub(crate) mod campaign;
 pub(crate) mod credit;
 pub(crate) mod grant;
 pub(crate) mod order;
+pub(crate) mod top_up;
 pub(crate) mod voucher;
 
 use florin_api::{google::r#type::Money as WireMoney, project::v1::PlanFamily as WireFamily};

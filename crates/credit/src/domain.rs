@@ -9,3 +9,4 @@ pub(crate) mod movement;
 pub(crate) mod order;
 pub(crate) mod project_ref;
 pub(crate) mod redemption;
+pub(crate) mod top_up;

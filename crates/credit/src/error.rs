@@ -81,6 +81,9 @@ pub enum Error {
     /// The budget does not cover the codes.
     #[error("the campaign's budget does not cover so many codes")]
     CampaignBudgetExceeded,
+    /// There is nothing to charge without the customer.
+    #[error("the account has no default payment method")]
+    TopUpNeedsMethod,
     /// The resource changed since it was read.
     #[error("{0} has changed")]
     EtagMismatch(String),
@@ -172,6 +175,7 @@ impl From<Error> for Status {
             Error::CampaignDisabled => precondition(ErrorReason::CampaignDisabled),
             Error::CampaignCodeExists => precondition(ErrorReason::CampaignCodeExists),
             Error::CampaignBudgetExceeded => precondition(ErrorReason::CampaignBudgetExceeded),
+            Error::TopUpNeedsMethod => precondition(ErrorReason::TopUpNeedsMethod),
             Error::EtagMismatch(name) => Refusal::etag_mismatch(&name),
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Database(error) => Refusal::database(&error),

@@ -5,6 +5,6 @@
 pub(crate) use florin_api::event::v1::{
     CampaignCreated, CampaignDisabled, CreditGranted, CreditIssued, CreditLapsed, CreditOrderCanceled,
     CreditOrderCreated, CreditOrderExpired, CreditOrderPaid, CreditOrderPaymentFailed,
-    CreditOrderPaymentStarted, CreditOrderWithdrawn, VoucherCodesGenerated, VoucherEntryLocked,
-    VoucherRedeemed,
+    CreditOrderPaymentStarted, CreditOrderWithdrawn, TopUpConfigured, TopUpStopped, VoucherCodesGenerated,
+    VoucherEntryLocked, VoucherRedeemed,
 };

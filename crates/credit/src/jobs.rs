@@ -4,22 +4,28 @@
 //! |---|---|---|
 //! | [`ExpireOrders`] | when an order's 24 hours are over | writes EXPIRED, tells the project gate |
 //! | [`SupplyOrders`] | when a buyer's 14 days to withdraw are over | issues the lot |
+//! | [`TopUps`] | an hour after the last look, or when an interval is over | buys where credit falls too low |
 //! | [`LapseLots`] | at a lot's expiry, and 60, 30, 7 days before | writes the lapse, warns |
 
 use std::sync::Arc;
 
+use florin_payment::Payments;
 use florin_platform::{
     Platform,
     call::Call,
+    id::AccountId,
     job::{Job, JobError},
 };
 use florin_settlement::Instant;
 
 use crate::{
-    domain::order::OrderId,
+    domain::{
+        order::{OrderId, PaymentLinks},
+        project_ref::ProjectId,
+    },
     error::Error,
-    ports::{ProjectGate, SettlementHorizon},
-    service::{lapse, orders},
+    ports::{AvailableFunds, ProjectGate, SettlementHorizon},
+    service::{lapse, orders, top_up},
     store::{self, due::Due},
 };
 
@@ -130,6 +136,81 @@ impl Job for SupplyOrders {
             tally.add(order, written.await);
         }
         tally.finish()
+    }
+}
+
+/// Buys credit for projects whose customers want it (R6.10).
+#[derive(Clone)]
+pub struct TopUps {
+    payments: Payments,
+    platform: Platform,
+    gate: Arc<dyn ProjectGate>,
+    funds: Arc<dyn AvailableFunds>,
+    links: PaymentLinks,
+}
+
+impl TopUps {
+    /// Top-ups of projects known to `gate` with what `funds` says is available, paid by `payments`.
+    pub fn new(
+        platform: &Platform,
+        payments: &Payments,
+        gate: &Arc<dyn ProjectGate>,
+        funds: &Arc<dyn AvailableFunds>,
+        links: &PaymentLinks,
+    ) -> Self {
+        Self {
+            payments: payments.clone(),
+            platform: platform.clone(),
+            gate: Arc::clone(gate),
+            funds: Arc::clone(funds),
+            links: links.clone(),
+        }
+    }
+
+    async fn look(&self, call: &Call, account: AccountId, project: ProjectId) -> Result<(), Error> {
+        let look = |tx| async move {
+            let at = self.platform.clock.now(&tx).await?;
+            let around = (&*self.gate, &*self.funds, &self.links);
+            top_up::look(&tx, at, call, around, (account, project)).await
+        };
+        if let Some(payment) = self.platform.db.write(look).await? {
+            // What is cut off here is taken up by the reconcile job.
+            if let Err(error) = self.payments.drive(call, account, payment).await {
+                tracing::warn!(%payment, error = &error as &dyn std::error::Error, "a top-up's payment waits");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Job for TopUps {
+    fn name(&self) -> &'static str {
+        "credit.top-ups"
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(store::top_up::next(self.platform.db.reader()).await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await?;
+        let call = &Call::by_job(self.name());
+        let (mut done, mut failed) = (0, None);
+        for (account, project) in store::top_up::due(reader, now, limit).await? {
+            match self.look(call, account, project).await {
+                Ok(()) => done += 1,
+                Err(error) => {
+                    tracing::error!(%project, error = &error as &dyn std::error::Error, "a top-up was left as it is");
+                    failed = Some(error);
+                }
+            }
+        }
+        match failed {
+            Some(error) if done == 0 => Err(error.into()),
+            Some(_) | None => Ok(done),
+        }
     }
 }
 

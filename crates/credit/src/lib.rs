@@ -43,8 +43,8 @@ pub use grpc::{
     vouchers::VoucherRpc,
 };
 pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
-pub use ports::{GateView, OrderReversal, PortError, ProjectGate, SettlementHorizon};
-pub use service::lots::{forfeit_account, forfeit_project};
+pub use ports::{AvailableFunds, GateView, OrderReversal, PortError, ProjectGate, SettlementHorizon};
+pub use service::lots::{LotsAlive, forfeit_account, forfeit_project};
 
 /// Buying cloud credit (R6.3, R6.4).
 pub mod orders {
@@ -55,6 +55,11 @@ pub mod orders {
         },
         query::{find_order as find, open_orders, order_by_link as by_link},
     };
+}
+
+/// Disputed orders, and what comes back of them (R6.11).
+pub mod disputes {
+    pub use crate::service::disputes::{restore, revoke};
 }
 
 /// Lots: which can pay, what a plan takes, what is forfeited (R6.8, R7.6).

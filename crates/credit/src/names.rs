@@ -57,3 +57,18 @@ pub fn grant_name(account: AccountId, grant: GrantId) -> String {
 pub(crate) fn campaign_name(campaign: CampaignId) -> String {
     top_name("campaigns", campaign)
 }
+
+/// `accounts/{account}/projects/{project}/topUp`.
+#[must_use]
+pub(crate) fn top_up_name(account: AccountId, project: ProjectId) -> String {
+    format!("{}/{TOP_UP}", project_name(account, project))
+}
+
+/// Reads the name of a top-up; `None` for the name of anything else.
+#[must_use]
+pub(crate) fn parse_top_up(name: &str) -> Option<(AccountId, ProjectId)> {
+    let project = name.strip_suffix(TOP_UP)?.strip_suffix('/')?;
+    parse_child("projects", project).ok()
+}
+
+const TOP_UP: &str = "topUp";

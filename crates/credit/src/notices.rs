@@ -149,3 +149,40 @@ pub(crate) fn withdrawn(account: &Account, order: &CreditOrder) -> Notice {
     };
     Notice { kind: "credit.order_withdrawn", language, subject, body, secret_purpose: None }
 }
+
+/// A top-up has stopped, and says so (R6.10).
+pub(crate) fn top_up_stopped(account: &Account, project: &str, reason: &str) -> Notice {
+    let language = account.profile.language.clone();
+    let (subject, body) = match language.as_str() {
+        "fr" => (
+            "Rechargement automatique arrêté",
+            format!(
+                "Bonjour,\n\nle rechargement automatique de {project} est arrêté ({reason}). Rien n'est plus débité \
+                 tant que vous ne le configurez pas à nouveau.\n"
+            ),
+        ),
+        "nl" => (
+            "Automatisch opladen gestopt",
+            format!(
+                "Hallo,\n\nhet automatisch opladen van {project} is gestopt ({reason}). Er wordt niets meer \
+                 afgeschreven tot u het opnieuw instelt.\n"
+            ),
+        ),
+        "de" => (
+            "Automatisches Aufladen angehalten",
+            format!(
+                "Guten Tag,\n\ndas automatische Aufladen von {project} ist angehalten ({reason}). Es wird nichts mehr \
+                 abgebucht, bis Sie es neu einrichten.\n"
+            ),
+        ),
+        _ => (
+            "Top-up stopped",
+            format!(
+                "Hello,\n\nthe top-up of {project} has stopped ({reason}). Nothing more is charged until you \
+                 configure it again.\n"
+            ),
+        ),
+    };
+    let subject = subject.to_owned();
+    Notice { kind: "credit.top_up_stopped", language, subject, body, secret_purpose: None }
+}

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`ProjectGate`] | `project` | before anything is bought or redeemed for a project, and told when its funding came or failed |
 //! | [`OrderReversal`] | `invoicing` | what a withdrawal means for documents and money (R6.4) |
+//! | [`AvailableFunds`] | [`LotsAlive`], for the time being | what a project can still spend (R4.8) |
 //! | [`SettlementHorizon`] | `invoicing` | before a lapse is recorded (R7.3) |
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use florin_platform::{
     db::{Reader, Tx},
     id::AccountId,
 };
-use florin_settlement::Instant;
+use florin_settlement::{Instant, Money};
 
 use crate::domain::{order::CreditOrder, project_ref::ProjectId};
 
@@ -97,4 +98,17 @@ pub trait OrderReversal: Send + Sync {
         call: &Call,
         order: &CreditOrder,
     ) -> Result<(), PortError>;
+}
+
+/// What a project can still spend, as seen from credit.
+#[async_trait::async_trait]
+pub trait AvailableFunds: Send + Sync {
+    /// What is available to the project of the locked account (R4.8); below zero when more is committed than there is.
+    async fn available(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        account: AccountId,
+        project: ProjectId,
+    ) -> Result<Money, PortError>;
 }

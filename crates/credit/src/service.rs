@@ -5,6 +5,7 @@
 //! (a code, a campaign) come last.
 
 pub(crate) mod campaigns;
+pub(crate) mod disputes;
 pub(crate) mod grants;
 pub(crate) mod lapse;
 pub(crate) mod ledger;
@@ -16,4 +17,5 @@ pub(crate) mod place;
 pub(crate) mod query;
 pub(crate) mod redeem;
 pub(crate) mod rehearse;
+pub(crate) mod top_up;
 pub(crate) mod vouchers;

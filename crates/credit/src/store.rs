@@ -11,6 +11,7 @@ pub(crate) mod loyalty;
 pub(crate) mod movement;
 pub(crate) mod order;
 pub(crate) mod redemption;
+pub(crate) mod top_up;
 
 /// `($1, $2), ($3, $4)`: the places of `rows` rows of `columns` columns.
 fn places(rows: usize, columns: usize) -> String {

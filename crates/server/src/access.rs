@@ -86,6 +86,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.credit.v1.CreditService/ListCredits", customer(&[Operator, Finance])),
     ("florin.credit.v1.CreditService/GetCredit", customer(&[Operator, Finance])),
     ("florin.credit.v1.CreditService/ListMovements", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditService/ConfigureTopUp", customer(&[])),
+    ("florin.credit.v1.CreditService/GetTopUp", customer(&[Operator, Finance])),
     ("florin.credit.v1.VoucherService/CheckVoucher", customer(&[])),
     ("florin.credit.v1.VoucherService/RedeemVoucher", customer(&[])),
     ("florin.credit.v1.CampaignService/CreateCampaign", service(&[Marketing])),

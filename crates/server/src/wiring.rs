@@ -32,8 +32,8 @@ use florin_api::{
     },
 };
 use florin_credit::{
-    CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, PaymentLinks, ProjectGate, SettlementHorizon,
-    VoucherRpc,
+    AvailableFunds, CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, LotsAlive, PaymentLinks, ProjectGate,
+    SettlementHorizon, VoucherRpc, jobs::TopUps,
 };
 use florin_invoicing::{
     BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs,
@@ -110,6 +110,8 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
+    let funds: Arc<dyn AvailableFunds> = Arc::new(LotsAlive);
+    jobs.push(Arc::new(TopUps::new(&platform, &payments, &project_gate, &funds, &links)));
     // What waits for a second operator above a configured amount (R6.13).
     let acts = Acts::new(florin_credit::acts(&project_gate));
     jobs.push(Arc::new(Forget::new(platform.clone())));

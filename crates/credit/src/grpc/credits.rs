@@ -3,16 +3,28 @@
 use std::sync::Arc;
 
 use florin_api::credit::v1::{
-    Credit, GetCreditRequest, ListCreditsRequest, ListCreditsResponse, ListMovementsRequest,
-    ListMovementsResponse, credit_service_server::CreditService,
+    ConfigureTopUpRequest, Credit, GetCreditRequest, GetTopUpRequest, ListCreditsRequest,
+    ListCreditsResponse, ListMovementsRequest, ListMovementsResponse, TopUp,
+    credit_service_server::CreditService,
 };
-use florin_platform::{Platform, call::Call, db::Reader, page::Page};
+use florin_platform::{
+    Platform,
+    call::Call,
+    db::{Reader, Tx},
+    idempotency::RequestKey,
+    page::Page,
+};
 use tonic::{Request, Response, Status};
 
 use super::visible;
-use crate::{convert, error::Error, ports::ProjectGate, service::query};
+use crate::{
+    convert,
+    error::Error,
+    ports::ProjectGate,
+    service::{query, top_up},
+};
 
-/// The credit service: reads only.
+/// The credit service: reads, and what is bought by itself.
 #[derive(Clone)]
 pub struct CreditRpc {
     platform: Platform,
@@ -89,5 +101,33 @@ impl CreditService for CreditRpc {
         let movements =
             movements.iter().map(|movement| convert::credit::movement(movement, project)).collect();
         Ok(Response::new(ListMovementsResponse { movements, next_page_token }))
+    }
+
+    async fn configure_top_up(
+        &self,
+        request: Request<ConfigureTopUpRequest>,
+    ) -> Result<Response<TopUp>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let new = &convert::top_up::configuration(request).map_err(Error::from)?;
+        let name = request.top_up.as_ref().map(|top_up| top_up.name.as_str()).unwrap_or_default();
+        let account = visible(call, new.account, name)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
+        let configure = |tx: Tx, now| async move {
+            let (configured, bought) = top_up::configure(&tx, now, call, &*self.gate, new).await?;
+            Ok(convert::top_up::top_up(&configured, bought))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, configure).await?))
+    }
+
+    async fn get_top_up(&self, request: Request<GetTopUpRequest>) -> Result<Response<TopUp>, Status> {
+        let call = Call::of(&request);
+        let name = &request.get_ref().name;
+        let (account, project) = convert::top_up::name("name", name).map_err(Error::from)?;
+        visible(&call, account, name)?;
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
+        let (found, bought) = top_up::shown(reader, now, account, project).await?;
+        Ok(Response::new(convert::top_up::top_up(&found, bought)))
     }
 }

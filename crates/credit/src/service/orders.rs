@@ -21,7 +21,7 @@ use florin_platform::{
 use florin_settlement::{Instant, LotKind, Money, Restriction};
 use sea_orm::ConnectionTrait;
 
-use super::{ledger, lots, query};
+use super::{ledger, lots, query, top_up};
 use crate::{
     documents,
     domain::{
@@ -265,7 +265,7 @@ pub async fn paid(
 }
 
 /// Whether value can still come to a project.
-async fn is_live(
+pub(crate) async fn is_live(
     tx: &Tx,
     gate: &dyn ProjectGate,
     account: AccountId,
@@ -320,7 +320,24 @@ pub async fn withdraw(
 /// Issues the lot of a paid order whose time has come. It counts from the instant it is due, and expires
 /// 13 months after the payment, whenever this runs (R6.4).
 async fn supply_order(tx: &Tx, at: Instant, order: CreditOrder) -> Result<(CreditLot, CreditOrder), Error> {
-    let OrderState::Paid { paid, supply, lot: None } = order.state else {
+    let OrderState::Paid { supply, .. } = order.state else {
+        return Err(Error::NotFound(format!("a lot to issue for {}", order_name(order.account, order.id))));
+    };
+    supply_as_of(tx, at, order, supply).await
+}
+
+/// Issues the lot of a paid order before its time, because its payment is disputed: what is revoked has to be there.
+pub(crate) async fn supply_now(tx: &Tx, at: Instant, order: CreditOrder) -> Result<CreditLot, Error> {
+    Ok(supply_as_of(tx, at, order, at).await?.0)
+}
+
+async fn supply_as_of(
+    tx: &Tx,
+    at: Instant,
+    order: CreditOrder,
+    issued: Instant,
+) -> Result<(CreditLot, CreditOrder), Error> {
+    let OrderState::Paid { paid, lot: None, .. } = order.state else {
         return Err(Error::NotFound(format!("a lot to issue for {}", order_name(order.account, order.id))));
     };
     let account = query::account(tx, order.account).await?;
@@ -329,7 +346,7 @@ async fn supply_order(tx: &Tx, at: Instant, order: CreditOrder) -> Result<(Credi
         project: Some(order.project),
         kind: LotKind::CloudCredit,
         amount: order.price.net,
-        issued: supply,
+        issued,
         expires: Some(paid.plus_months_clamped(CREDIT_MONTHS)),
         restriction: Restriction::Unrestricted,
         origin: Origin::CreditOrder(order.id),
@@ -387,8 +404,10 @@ pub async fn payment_failed(
     store::order::save(tx, &open).await?;
     let name = order_name(account, order);
     audit::record(tx, at, call, account, &name).await?;
-    let payment = florin_payment::payment_name(account, payment.id);
-    outbox::append(tx, at, account, &CreditOrderPaymentFailed { credit_order: name, payment }).await?;
+    let failed = florin_payment::payment_name(account, payment.id);
+    outbox::append(tx, at, account, &CreditOrderPaymentFailed { credit_order: name, payment: failed })
+        .await?;
+    top_up::declined(tx, at, call, (account, order), payment).await?;
     Ok(Some(open))
 }
 

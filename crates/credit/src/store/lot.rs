@@ -160,6 +160,21 @@ pub(crate) async fn find(
     Ok(row.map(CreditLot::try_from).transpose()?)
 }
 
+/// A lot, and those in which something of it came back, oldest first.
+pub(crate) async fn family(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    root: CreditId,
+) -> Result<Vec<CreditLot>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Id.eq(root).or(Column::RootLotId.eq(root)))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(CreditLot::try_from).collect::<Result<_, _>>()?)
+}
+
 /// The lots an invoice has earned, oldest first.
 pub(crate) async fn of_earning(
     connection: &impl ConnectionTrait,

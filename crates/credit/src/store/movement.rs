@@ -100,6 +100,22 @@ pub(crate) async fn list(
     rows.iter().map(|row| Ok(Movement::try_from(Row::from_query_result(row, "")?)?)).collect()
 }
 
+/// An account's movements of one kind about `reference`, in recording order.
+pub(crate) async fn of_reference(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    kind: MovementKind,
+    reference: &str,
+) -> Result<Vec<Movement>, DbErr> {
+    let text = format!(
+        "SELECT {COLUMNS} FROM credit_movement WHERE account_id = $1 AND kind = $2 AND reference = $3 \
+         ORDER BY sequence"
+    );
+    let values = [account.into(), kind.as_str().into(), reference.into()];
+    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
+    rows.iter().map(|row| Ok(Movement::try_from(Row::from_query_result(row, "")?)?)).collect()
+}
+
 /// What a lot's movements of one kind add up to, and the place of the last of them.
 #[derive(Debug, FromQueryResult)]
 struct Sum {

@@ -7,5 +7,6 @@ mod jobs;
 mod orders;
 mod outside;
 mod settlement;
+mod top_ups;
 mod vouchers;
 mod world;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use florin_credit::{
@@ -33,6 +36,7 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Bank {
     charges: Mutex<HashMap<ChargeKey, ChargeOutcome>>,
     refunds: Mutex<HashSet<RefundId>>,
+    refuses: AtomicBool,
 }
 
 impl Bank {
@@ -43,6 +47,11 @@ impl Bank {
                 *outcome = ChargeOutcome::Succeeded;
             }
         }
+    }
+
+    /// Whether registered methods are declined from now on.
+    pub(crate) fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
     }
 
     /// How many charges went back.
@@ -89,6 +98,9 @@ impl Provider for Bank {
             }
             Source::OneOffCard { token } if token == "later" => {
                 ChargeOutcome::ActionRequired { url: "https://bank.example.com/3ds".to_owned() }
+            }
+            Source::Registered { .. } if self.refuses.load(Ordering::SeqCst) => {
+                ChargeOutcome::DeclinedSoft { code: "insufficient_funds".to_owned() }
             }
             Source::OneOffCard { .. } | Source::Registered { .. } => ChargeOutcome::Succeeded,
         };

@@ -134,6 +134,19 @@ impl World {
         project
     }
 
+    /// A VALID card of the account, the default.
+    pub(crate) async fn register_card(&self, reference: &str) {
+        let now = florin_platform::column::At::from(self.now().await);
+        let id = florin_payment::PaymentMethodId::from_u128(77);
+        let text = "INSERT INTO payment_method (account_id, id, kind, state, label, provider_token, \
+                    provider_reference, masked_details, three_d_secure, looks, version, created_at, updated_at) \
+                    VALUES ($1, $2, 'CARD', 'VALID', '', '', $3, '**** 4242', $4, 0, 1, $5, $6)";
+        let values = [self.account.into(), id.into(), reference.into(), true.into(), now.into(), now.into()];
+        self.execute(text, values).await.expect("a card");
+        let text = "INSERT INTO default_payment_method (account_id, method_id) VALUES ($1, $2)";
+        self.execute(text, [self.account.into(), id.into()]).await.expect("the default");
+    }
+
     /// A request by an operator.
     pub(crate) fn request<T>(&self, message: T) -> Request<T> {
         let principal = Principal::Service { name: "tests".into(), roles: Role::ALL.to_vec() };

@@ -32,6 +32,7 @@ pub use error::Error;
 pub use grpc::{billing_runs::BillingRunRpc, invoices::InvoiceRpc};
 pub use service::{
     credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
+    dispute::Reversals,
     forecast::Forecasts,
     outcomes::MoneyOutcomes,
     ports::{Debts, Horizon, Needs},

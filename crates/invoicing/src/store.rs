@@ -4,6 +4,7 @@ pub(crate) mod billing_run;
 pub(crate) mod credit_note;
 pub(crate) mod debit;
 pub(crate) mod debt;
+pub(crate) mod dispute;
 pub(crate) mod document;
 pub(crate) mod invoice;
 pub(crate) mod line;

@@ -82,6 +82,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.credit.v1.CreditOrderService/CancelCreditOrder", customer(&[Operator])),
     ("florin.credit.v1.CreditOrderService/GetCreditOrder", customer(&[Operator, Finance])),
     ("florin.credit.v1.CreditOrderService/ListCreditOrders", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditOrderService/WithdrawCreditOrder", customer(&[Operator])),
     ("florin.credit.v1.CreditOrderService/GetCreditOrderDocument", customer(&[Operator, Finance])),
     ("florin.credit.v1.CreditService/ListCredits", customer(&[Operator, Finance])),
     ("florin.credit.v1.CreditService/GetCredit", customer(&[Operator, Finance])),

@@ -36,7 +36,7 @@ use florin_credit::{
     SettlementHorizon, VoucherRpc, jobs::TopUps,
 };
 use florin_invoicing::{
-    BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs,
+    BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs, Reversals,
 };
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
@@ -133,7 +133,13 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
             routes.add_service(service);
         )+};
     }
-    let orders = CreditOrderRpc::new(platform.clone(), gate.clone(), payments.clone(), links.clone());
+    let orders = CreditOrderRpc::new(
+        platform.clone(),
+        gate.clone(),
+        payments.clone(),
+        links.clone(),
+        Arc::new(Reversals),
+    );
     let mut site = Site {
         platform: platform.clone(),
         orders: orders.clone(),

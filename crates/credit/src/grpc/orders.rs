@@ -6,7 +6,7 @@ use florin_api::credit::v1::{
     CancelCreditOrderRequest, CreateCreditOrderRequest, CreditOrder, GetCreditOrderDocumentRequest,
     GetCreditOrderDocumentResponse, GetCreditOrderRequest, ListCreditOrdersRequest, ListCreditOrdersResponse,
     PayCreditOrderRequest, PayCreditOrderResponse, PreviewCreditOrderRequest, PreviewCreditOrderResponse,
-    credit_order_service_server::CreditOrderService,
+    WithdrawCreditOrderRequest, credit_order_service_server::CreditOrderService,
 };
 use florin_payment::{PaymentId, Payments};
 use florin_platform::{
@@ -19,8 +19,9 @@ use super::visible;
 use crate::{
     PaymentLinks, convert, documents,
     error::Error,
-    ports::ProjectGate,
+    ports::{OrderReversal, ProjectGate},
     service::{
+        orders,
         pay::{self, Payable},
         place, query,
         rehearse::rehearse,
@@ -34,6 +35,7 @@ pub struct CreditOrderRpc {
     gate: Arc<dyn ProjectGate>,
     payments: Payments,
     links: PaymentLinks,
+    reversal: Arc<dyn OrderReversal>,
 }
 
 impl std::fmt::Debug for CreditOrderRpc {
@@ -43,14 +45,16 @@ impl std::fmt::Debug for CreditOrderRpc {
 }
 
 impl CreditOrderRpc {
-    /// Serves orders kept in `platform`, for projects known to `gate`, paid by `payments` or at `links`.
+    /// Serves orders kept in `platform`, for projects known to `gate`, paid by `payments` or at `links`; what a
+    /// withdrawal means for documents and money is known to `reversal`.
     pub fn new(
         platform: Platform,
         gate: Arc<dyn ProjectGate>,
         payments: Payments,
         links: PaymentLinks,
+        reversal: Arc<dyn OrderReversal>,
     ) -> Self {
-        Self { platform, gate, payments, links }
+        Self { platform, gate, payments, links, reversal }
     }
 
     async fn show_paid(
@@ -170,6 +174,23 @@ impl CreditOrderService for CreditOrderRpc {
             Ok(convert::order::order(&canceled, now))
         };
         Ok(self.with_link(self.platform.mutate::<_, Error, _>(&key, give_up).await?))
+    }
+
+    async fn withdraw_credit_order(
+        &self,
+        request: Request<WithdrawCreditOrderRequest>,
+    ) -> Result<Response<CreditOrder>, Status> {
+        let call = &Call::of(&request);
+        let request = &request.into_inner();
+        let named = convert::order::name(&request.name).map_err(Error::from)?;
+        let account = visible(call, named.0, &request.name)?;
+        let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
+        let withdraw = |tx: Tx, now| async move {
+            let reversal = &*self.reversal;
+            let withdrawn = orders::withdraw(&tx, now, call, reversal, named, &request.etag).await?;
+            Ok(convert::order::order(&withdrawn, now))
+        };
+        Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, withdraw).await?))
     }
 
     async fn get_credit_order_document(

@@ -170,6 +170,7 @@ impl World {
             self.gate.clone(),
             self.payments.clone(),
             self.links.clone(),
+            self.reversals.clone(),
         )
     }
 

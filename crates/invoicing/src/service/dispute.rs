@@ -1,35 +1,291 @@
-//! The afterlife of a paid order (R6.11): its payment is disputed or bounces, and perhaps comes back. Inside the
-//! transaction that records it, with the account locked; each dispute opens once and is won at most once.
+//! The afterlife of a paid order (R6.4, R6.11): its payment is disputed or bounces, and perhaps comes back; or the
+//! customer withdraws. Inside the transaction that records it, with the account locked; each step once, whatever is
+//! repeated.
+//!
+//! | | the lot | the purchase invoice | what is owed |
+//! |---|---|---|---|
+//! | disputed | what is unused is revoked | a credit note over it, with its VAT | the used part with its VAT: a debt |
+//! | won | what was revoked comes back as a new lot | stays credited | the debt ends; what was paid on it goes back |
+//! | withdrawn | never issued | reversed by a credit note | nothing; the payment goes back |
+//!
+//! An order that is disputed in parts shares the net of its parts so that together they are its net. Its parts share
+//! one debt: an invoice has at most one that is open.
 
-use florin_credit::OrderId;
-use florin_payment::{Dispute, Payment};
-use florin_platform::{audit, call::Call, db::Tx};
-use florin_settlement::Instant;
+use florin_credit::{CreditOrder, OrderId, OrderReversal, OrderState, PortError, Price};
+use florin_payment::{Dispute, Payment, PaymentId, Purpose};
+use florin_platform::{
+    audit,
+    call::Call,
+    db::Tx,
+    id::AccountId,
+    notice,
+    wire::{account_name, child_name, parse_child},
+};
+use florin_settlement::{Instant, Money, rounding};
 
-use crate::error::Error;
+use super::{
+    credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
+    debts,
+};
+use crate::{
+    domain::{
+        credit_note::{CreditNoteReason, Reduction},
+        debt::{DebtCause, DebtEnding, DebtId},
+        invoice::{INVOICES, Invoice, InvoiceId, invoice_name},
+        standing::Standing,
+    },
+    error::Error,
+    notices,
+    store::{self, dispute::OrderDispute},
+};
 
 /// The bank takes back what `dispute` says of the money that paid `order`.
 pub(crate) async fn opened(
     tx: &Tx,
     at: Instant,
     call: &Call,
-    _order: OrderId,
+    order: OrderId,
     payment: &Payment,
-    _dispute: &Dispute,
+    dispute: &Dispute,
 ) -> Result<(), Error> {
-    audit::record(tx, at, call, payment.account, &payment.reference).await?;
+    let owner = payment.account;
+    if store::dispute::find(tx, owner, dispute.id).await?.is_some() {
+        return Ok(());
+    }
+    let Some(order) = paid_order(tx, owner, order, payment.id).await? else { return Ok(()) };
+    let (price, invoice) = (order.final_price(), purchase_invoice(&order)?);
+    let currency = dispute.amount.currency();
+    let earlier = store::dispute::disputed(tx, owner, payment.id, currency).await?;
+    let before = net_share(price, earlier)?;
+    let wanted = net_share(price, earlier.checked_add(dispute.amount)?)?.checked_sub(before)?;
+
+    let name = dispute_name(dispute);
+    let revoked = florin_credit::disputes::revoke(tx, at, (owner, order.id), &name, wanted).await?;
+    let credited = credit(tx, at, call, &order, invoice, revoked).await?;
+    let owed =
+        if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(credited)? };
+    let debt = if owed.is_positive() {
+        Some(owe(tx, at, call, (owner, invoice), payment.id, owed).await?)
+    } else {
+        None
+    };
+    let record = OrderDispute {
+        account: owner,
+        id: dispute.id,
+        payment: payment.id,
+        order: order.id,
+        amount: dispute.amount,
+        revoked,
+        owed,
+        debt,
+        won: None,
+    };
+    store::dispute::insert(tx, at, &record).await?;
+    audit::record(tx, at, call, owner, &name).await?;
     Ok(())
 }
 
-/// What `dispute` had taken back is here again.
+/// What `dispute` had taken back is here again. A dispute that never opened brings nothing back.
 pub(crate) async fn won(
     tx: &Tx,
     at: Instant,
     call: &Call,
     _order: OrderId,
     payment: &Payment,
-    _dispute: &Dispute,
+    dispute: &Dispute,
 ) -> Result<(), Error> {
-    audit::record(tx, at, call, payment.account, &payment.reference).await?;
+    let owner = payment.account;
+    let Some(known) = store::dispute::find(tx, owner, dispute.id).await? else { return Ok(()) };
+    if known.won.is_some() {
+        return Ok(());
+    }
+    let name = dispute_name(dispute);
+    store::dispute::won(tx, at, owner, dispute.id).await?;
+    florin_credit::disputes::restore(tx, at, call, &florin_project::Gate, owner, &name).await?;
+    if let Some(debt) = known.debt {
+        forgive(tx, at, call, owner, debt, known.owed, &name).await?;
+    }
+    audit::record(tx, at, call, owner, &name).await?;
     Ok(())
+}
+
+/// The order, if `payment` is what paid it and it was not withdrawn from.
+async fn paid_order(
+    tx: &Tx,
+    owner: AccountId,
+    order: OrderId,
+    payment: PaymentId,
+) -> Result<Option<CreditOrder>, Error> {
+    let found = florin_credit::orders::find(tx, owner, order).await?;
+    let paid = |order: &CreditOrder| match order.state {
+        OrderState::Paid { .. } => order.payment == Some(payment),
+        OrderState::Withdrawn { .. }
+        | OrderState::AwaitingPayment
+        | OrderState::Processing
+        | OrderState::Canceled
+        | OrderState::Expired => false,
+    };
+    Ok(found.filter(paid))
+}
+
+fn purchase_invoice(order: &CreditOrder) -> Result<InvoiceId, Error> {
+    let name = order.purchase_invoice.as_deref().unwrap_or_default();
+    let (_, invoice) = parse_child(INVOICES, name).map_err(|_| Error::UnknownReference(name.to_owned()))?;
+    Ok(invoice)
+}
+
+/// `accounts/{account}/disputes/{dispute}`.
+fn dispute_name(dispute: &Dispute) -> String {
+    child_name(dispute.account, "disputes", dispute.id)
+}
+
+/// The net of so much of an order's gross; of all of it, all of its net.
+fn net_share(price: &Price, gross: Money) -> Result<Money, Error> {
+    if gross.minor() >= price.gross.minor() {
+        return Ok(price.net);
+    }
+    let (net, _) = rounding::split_gross(gross, price.tax_rate)
+        .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
+    Ok(net)
+}
+
+/// Credits what was revoked, with its VAT; what it comes to. The bank has the money already. What earlier notes have
+/// credited is not credited again.
+async fn credit(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    order: &CreditOrder,
+    invoice: InvoiceId,
+    revoked: Money,
+) -> Result<Money, Error> {
+    let price = order.final_price();
+    if !revoked.is_positive() {
+        return Ok(revoked);
+    }
+    let before = store::dispute::credited(tx, order.account, invoice, revoked.currency()).await?;
+    let left = price.net.checked_sub(before)?;
+    if left.minor() < revoked.minor() {
+        let tax = rounding::tax(revoked, price.tax_rate)
+            .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
+        if left.is_positive() {
+            note(tx, at, call, order, (invoice, left), CreditNoteReason::Dispute).await?;
+        }
+        return Ok(revoked.checked_add(tax)?);
+    }
+    let issued = note(tx, at, call, order, (invoice, revoked), CreditNoteReason::Dispute).await?;
+    Ok(issued.note.totals.amount_incl_tax)
+}
+
+async fn note(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    order: &CreditOrder,
+    (invoice, net): (InvoiceId, Money),
+    reason: CreditNoteReason,
+) -> Result<IssuedCreditNote, Error> {
+    let money = match reason {
+        CreditNoteReason::Dispute => CreditedMoney::TakenBack,
+        CreditNoteReason::Withdrawal | CreditNoteReason::Correction => CreditedMoney::ToCustomer,
+    };
+    let new = NewCreditNote {
+        account: order.account,
+        invoice,
+        reductions: vec![Reduction { line: 1, net }],
+        reason,
+        explanation: order.number.clone(),
+        money,
+    };
+    issue_credit_note(tx, at, call, &new).await
+}
+
+/// Opens a debt for the used part; a debt that is open already is taken into it.
+async fn owe(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    (owner, id): (AccountId, InvoiceId),
+    payment: PaymentId,
+    amount: Money,
+) -> Result<DebtId, Error> {
+    let invoice = found(tx, owner, id).await?;
+    let open = store::debt::open_of(tx, owner, id).await?;
+    let mut total = amount;
+    if let Some(open) = &open {
+        total = total.checked_add(open.owed()?)?;
+        store::debt::close(tx, at, owner, open.id, DebtEnding::Credited).await?;
+    }
+    let overdue = Standing::Overdue { payment: Some(payment) };
+    let debt = debts::open(tx, at, call, &invoice, overdue, total, DebtCause::Bounced).await?;
+    if let Some(open) = open {
+        store::dispute::move_debt(tx, owner, open.id, debt.id).await?;
+    }
+    let missing = || Error::NotFound(account_name(owner));
+    let account = florin_account::find(tx, owner).await?.ok_or_else(missing)?;
+    notice::raise(tx, at, owner, &notices::unpaid(&account, &invoice.number, total)).await?;
+    Ok(debt.id)
+}
+
+/// `amount` of a debt is not owed any more: it is lowered, and what was paid for it goes back.
+async fn forgive(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    owner: AccountId,
+    debt: DebtId,
+    amount: Money,
+    dispute: &str,
+) -> Result<(), Error> {
+    let Some(debt) = store::debt::find(tx, owner, debt).await? else { return Ok(()) };
+    let ending = debt.ended.map(|(_, ending)| ending);
+    match ending {
+        None => {
+            let owed = debt.owed()?;
+            if owed == amount {
+                let invoice = found(tx, owner, debt.invoice).await?;
+                debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await
+            } else {
+                Ok(store::debt::lower(tx, owner, debt.id, amount).await?)
+            }
+        }
+        Some(DebtEnding::Paid(payment)) => {
+            let purpose =
+                Purpose::named(dispute).ok_or_else(|| Error::UnknownReference(dispute.to_owned()))?;
+            florin_payment::refund(tx, at, owner, payment, amount, purpose).await?;
+            Ok(())
+        }
+        // Nobody has paid anything for it.
+        Some(DebtEnding::WrittenOff | DebtEnding::Credited | DebtEnding::DisputeWon) => Ok(()),
+    }
+}
+
+async fn found(tx: &Tx, owner: AccountId, id: InvoiceId) -> Result<Invoice, Error> {
+    let found = store::document::find(tx, owner, id).await?;
+    found.ok_or_else(|| Error::NotFound(invoice_name(owner, id)))
+}
+
+/// What a withdrawal means for documents and money: [`florin_credit::OrderReversal`] (R6.4).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reversals;
+
+#[async_trait::async_trait]
+impl OrderReversal for Reversals {
+    async fn withdrawn(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        order: &CreditOrder,
+    ) -> Result<(), PortError> {
+        let invoice = purchase_invoice(order)?;
+        let net = order.final_price().net;
+        let issued = note(tx, at, call, order, (invoice, net), CreditNoteReason::Withdrawal).await?;
+        let name = issued.note.name();
+        let payment = order.payment.filter(|_| issued.to_refund.is_positive());
+        if let (Some(payment), Some(purpose)) = (payment, Purpose::named(&name)) {
+            florin_payment::refund(tx, at, order.account, payment, issued.to_refund, purpose).await?;
+        }
+        Ok(())
+    }
 }

@@ -2,5 +2,6 @@
 
 mod billing_runs;
 mod credit_notes;
+mod disputes;
 mod issuing;
 mod world;

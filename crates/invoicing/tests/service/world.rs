@@ -399,6 +399,7 @@ impl World {
             Arc::new(florin_project::Gate),
             self.payments.clone(),
             self.links.clone(),
+            Arc::new(florin_invoicing::Reversals),
         );
         let order = credit_wire::CreditOrder {
             project: project.to_owned(),

@@ -24,6 +24,7 @@ mod m0010_project_life;
 mod m0011_catalogue;
 mod m0012_usage;
 mod m0013_collection;
+mod m0014_funding;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_catalogue::Step),
             Box::new(m0012_usage::Step),
             Box::new(m0013_collection::Step),
+            Box::new(m0014_funding::Step),
         ]
     }
 }

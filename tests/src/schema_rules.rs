@@ -16,6 +16,7 @@ pub const REFERENCE_TABLES: &[(&str, &str)] = &[
     ("billing_run", "a month of an issuer, about all its accounts"),
     ("campaign", "a promotion, for whoever redeems its codes (R6.5)"),
     ("campaign_offer", "what a campaign gives and may grant in a currency (R6.12)"),
+    ("catalogue_version", "grows with the catalogue, so that copies of it know when they are old"),
     ("invoice_series", "an issuer's counters, one per series and year (R8.3)"),
     ("issuer", "the provider's legal entities"),
     ("issuer_country", "which issuer sells in which country"),

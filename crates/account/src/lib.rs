@@ -28,8 +28,8 @@ pub use grpc::{account::AccountRpc, auth::AuthRpc, issuer::IssuerRpc};
 pub use service::{
     authenticate::TokenAuthenticator,
     query::{
-        domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers, unaccepted_terms,
-        vat_treatment,
+        billing_delays, domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers,
+        unaccepted_terms, vat_treatment,
     },
     terms::document_name as terms_document_name,
     tokens::register_service_token,

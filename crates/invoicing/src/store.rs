@@ -9,6 +9,7 @@ pub(crate) mod document;
 pub(crate) mod invoice;
 pub(crate) mod line;
 pub(crate) mod number;
+pub(crate) mod receivables;
 pub(crate) mod set_aside;
 pub(crate) mod settlement;
 pub(crate) mod standing;

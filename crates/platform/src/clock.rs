@@ -35,6 +35,17 @@ impl Clock {
         }
     }
 
+    /// The present instant, where the sandbox's offset was read with something else.
+    ///
+    /// # Errors
+    /// A sandbox clock that left the calendar.
+    pub fn now_ahead_by(self, offset_micros: i64) -> Result<Instant, DbErr> {
+        match self {
+            Self::System => Ok(machine_time()),
+            Self::Sandbox => shifted(machine_time(), offset_micros),
+        }
+    }
+
     /// Makes `target` the present, or leaves the clock alone if it is past it already. Only the sandbox can.
     ///
     /// The later of two moves at once wins, whichever commits first: the offset only grows.

@@ -8,8 +8,11 @@
 //! | contention (40001, 40P01, SQLITE_BUSY…) | the whole closure runs again, at most [`ATTEMPTS_MAX`] times |
 //! | an error somebody swallowed | the transaction refuses to commit |
 //! | the caller went away | the future is dropped, the transaction rolls back |
+//! | rows computed from other rows | [`Derived`] makes them true again before the commit |
 
 use std::{
+    collections::BTreeSet,
+    fmt,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -22,6 +25,8 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 
+use crate::id::AccountId;
+
 /// How often one write is tried before contention is reported as overload.
 pub const ATTEMPTS_MAX: usize = 8;
 /// Rows × columns one statement may bind; SQLite stops at 32 766.
@@ -33,10 +38,28 @@ const POOL_MAX: u32 = 16;
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A database, chosen by URL alone (R14.1): `sqlite://path` or `postgres://…`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    derived: Option<Arc<dyn Derived>>,
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").field("backend", &self.backend_name()).finish_non_exhaustive()
+    }
+}
+
+/// Rows that are computed from other rows of an account, and have to be true whenever anybody looks.
+///
+/// Whoever changes what they are computed from says so with [`Tx::touch`], where the row is written; the
+/// transaction then has them made true before it commits, once for all that was touched. Nobody can forget to,
+/// and nobody has to be handed the one who does it.
+#[async_trait::async_trait]
+pub trait Derived: Send + Sync {
+    /// Makes what is derived from the facts of `accounts` true, as this transaction leaves them.
+    async fn derive(&self, tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr>;
 }
 
 impl Db {
@@ -45,11 +68,17 @@ impl Db {
         if url.starts_with("sqlite:") {
             let writer = Database::connect(options(url, 1)).await?;
             let reader = Database::connect(options(url, READERS_MAX)).await?;
-            Ok(Self { writer, reader })
+            Ok(Self { writer, reader, derived: None })
         } else {
             let pool = Database::connect(options(url, POOL_MAX)).await?;
-            Ok(Self { writer: pool.clone(), reader: pool })
+            Ok(Self { writer: pool.clone(), reader: pool, derived: None })
         }
+    }
+
+    /// The same database, whose transactions keep `derived` true.
+    #[must_use]
+    pub fn keeping(self, derived: Arc<dyn Derived>) -> Self {
+        Self { derived: Some(derived), ..self }
     }
 
     /// Which backend this is.
@@ -89,7 +118,8 @@ impl Db {
             ..TransactionOptions::default()
         };
         let transaction = self.writer.begin_with_options(options).await?;
-        Ok(Tx(Arc::new(Open { transaction, failure: Mutex::new(None) })))
+        let (failure, touched) = (Mutex::default(), Mutex::default());
+        Ok(Tx(Arc::new(Open { transaction, failure, touched, derived: self.derived.clone() })))
     }
 
     /// Runs `work` in one transaction and commits it; on `Err` nothing is kept.
@@ -185,10 +215,17 @@ fn options(url: &str, connections_max: u32) -> ConnectOptions {
 #[derive(Clone, Debug)]
 pub struct Tx(Arc<Open>);
 
-#[derive(Debug)]
 struct Open {
     transaction: DatabaseTransaction,
     failure: Mutex<Option<Failure>>,
+    touched: Mutex<BTreeSet<AccountId>>,
+    derived: Option<Arc<dyn Derived>>,
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").field("failure", &self.failure).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,8 +235,28 @@ enum Failure {
 }
 
 impl Tx {
+    /// Facts of `account` were changed from which other rows are computed: see [`Derived`].
+    pub fn touch(&self, account: AccountId) {
+        self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(account);
+    }
+
+    /// Makes what is derived from the accounts touched so far true now. The commit does it anyway; this is for
+    /// who reads it in the same transaction, or is about to take a row that others wait for.
+    pub async fn derive(&self) -> Result<(), DbErr> {
+        let Some(derived) = &self.0.derived else { return Ok(()) };
+        let touched = std::mem::take(&mut *self.0.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        if touched.is_empty() || self.failure().is_some() {
+            return Ok(());
+        }
+        derived.derive(self, &touched.into_iter().collect::<Vec<_>>()).await
+    }
+
     /// Commits. Refuses if any statement failed, or if a clone is still alive somewhere.
     pub async fn commit(self) -> Result<(), DbErr> {
+        if let Err(error) = self.derive().await {
+            self.rollback().await;
+            return Err(error);
+        }
         if self.failure().is_some() {
             let reason = "a statement of this transaction failed; it cannot be committed";
             self.rollback().await;

@@ -12,6 +12,7 @@ pub mod approval;
 pub mod audit;
 pub mod call;
 pub mod clock;
+pub mod coalesce;
 pub mod column;
 pub mod db;
 pub mod etag;

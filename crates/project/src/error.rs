@@ -2,6 +2,7 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
+    coalesce::Unanswered,
     db::is_contention,
     idempotency::RequestIdRefused,
     refusal::{Refusal, Unmet},
@@ -13,7 +14,12 @@ use tonic::{Code, Status};
 
 use crate::{
     domain::{
-        eligibility::UnmetCondition, plan::PlanChangeError, project::ProjectState, rating::RatingError,
+        eligibility::UnmetCondition,
+        funding::Denial,
+        hold::{HoldRefusal, HoldState},
+        plan::PlanChangeError,
+        project::ProjectState,
+        rating::RatingError,
     },
     ports::PortError,
 };
@@ -146,6 +152,42 @@ pub enum Error {
     /// A sum of measured usage that fits nowhere.
     #[error("a sum of measured usage is out of range")]
     UsageOverflow,
+    /// What may not start now, and every reason why (R4.8); never empty.
+    #[error("nothing can be started now")]
+    Denied {
+        /// The project's resource name.
+        project: String,
+        /// All reasons.
+        denials: Vec<Denial>,
+    },
+    /// The hold cannot admit this resource.
+    #[error("the hold cannot be used for this")]
+    HoldRefused {
+        /// The hold's resource name.
+        hold: String,
+        /// Why not.
+        refusal: HoldRefusal,
+    },
+    /// Only a project that is not over is watched.
+    #[error("the project is {}", .0.as_str())]
+    NotLive(ProjectState),
+    /// Another currency than the account's.
+    #[error("the account's currency is {expected}, not {given}")]
+    CurrencyMismatch {
+        /// The account's.
+        expected: Currency,
+        /// What was given.
+        given: Currency,
+    },
+    /// The project has as many budgets as it may have.
+    #[error("a project has at most {0} budgets")]
+    BudgetLimitReached(i64),
+    /// What the project used cannot be rated, so nothing is known of its funding.
+    #[error("what {0} used cannot be rated")]
+    Unrated(String),
+    /// The coalesced query was not answered.
+    #[error("the hot read")]
+    Unanswered(#[source] Unanswered),
     /// Usage cannot be rated.
     #[error("usage cannot be rated")]
     Rating(#[from] RatingError),
@@ -210,6 +252,51 @@ fn plan_change(reason: ErrorReason, text: &str, why: PlanChangeError) -> Refusal
     Refusal::failed_precondition(reason, format!("{text}: {why}"))
 }
 
+/// The wire's word for a reason why something may not start.
+pub(crate) fn denial_reason(denial: &Denial) -> ErrorReason {
+    match denial {
+        Denial::ProjectNotActive(_) => ErrorReason::ProjectNotActive,
+        Denial::DebtUnpaid => ErrorReason::DebtUnpaid,
+        Denial::SpendCapReached { .. } => ErrorReason::SpendCapReached,
+        Denial::FundsExhausted { .. } => ErrorReason::PrepaidFundsExhausted,
+        Denial::PlanUnknown(_) => ErrorReason::PlanUnknown,
+        Denial::PlanRetired(_) => ErrorReason::PlanRetired,
+        Denial::PriceMissing(_, _) => ErrorReason::PlanPriceMissing,
+        Denial::QuotaExceeded { .. } => ErrorReason::QuotaExceeded,
+    }
+}
+
+fn denied(project: &str, denials: &[Denial], text: &str) -> Refusal {
+    let unmet = denials.iter().map(|denial| Unmet {
+        reason: denial_reason(denial),
+        subject: project.to_owned(),
+        description: denial.message(),
+    });
+    let first = denials.first().map_or(ErrorReason::ProjectNotActive, denial_reason);
+    let refusal = Refusal::unmet(first, text, unmet.collect());
+    denials.iter().fold(refusal, |refusal, denial| match denial {
+        Denial::ProjectNotActive(state) => refusal.with("state", state.as_str()),
+        Denial::SpendCapReached { spent, cap } => refusal.with("spent", spent).with("spend_cap", cap),
+        Denial::FundsExhausted { available, estimate } => {
+            refusal.with("available", available).with("estimated_cost", estimate)
+        }
+        Denial::QuotaExceeded { family, quota, in_use } => {
+            refusal.with("family", family.as_str()).with("limit", quota).with("in_use", in_use)
+        }
+        Denial::DebtUnpaid | Denial::PlanUnknown(_) | Denial::PlanRetired(_) | Denial::PriceMissing(_, _) => {
+            refusal
+        }
+    })
+}
+
+const fn hold_state(state: HoldState) -> &'static str {
+    match state {
+        HoldState::Open => "OPEN",
+        HoldState::Attached => "ATTACHED",
+        HoldState::Ended(end, _) => end.as_str(),
+    }
+}
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let text = error.to_string();
@@ -262,6 +349,22 @@ impl From<Error> for Status {
                 Refusal::new(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, text)
             }
             Error::UsageOverflow => Refusal::internal(&error),
+            Error::Denied { project, denials } => denied(&project, &denials, &text),
+            Error::HoldRefused { hold, refusal } => match refusal {
+                HoldRefusal::NotOpen(state) => failed(ErrorReason::HoldNotOpen, &text)
+                    .with("resource", hold)
+                    .with("state", hold_state(state)),
+                HoldRefusal::DoesNotFit => failed(ErrorReason::HoldDoesNotFit, &text).with("resource", hold),
+            },
+            Error::NotLive(state) => failed(ErrorReason::ProjectNotLive, &text).with("state", state.as_str()),
+            Error::CurrencyMismatch { expected, .. } => {
+                failed(ErrorReason::CurrencyMismatch, &text).with("expected", expected)
+            }
+            Error::BudgetLimitReached(limit) => {
+                failed(ErrorReason::BudgetLimitReached, &text).with("limit", limit)
+            }
+            error @ Error::Unrated(_) => Refusal::internal(&error),
+            Error::Unanswered(error) => Refusal::internal(&error),
             Error::Rating(error) => Refusal::internal(&error),
             Error::Money(error) => Refusal::internal(&error),
             Error::Rounding(error) => Refusal::internal(&error),

@@ -17,11 +17,16 @@ mod grpc;
 mod notices;
 mod ports;
 mod service;
+mod spending_jobs;
+mod spending_notices;
 mod store;
 
 pub mod jobs;
 
 pub use domain::{
+    budget::{BudgetId, BudgetKind},
+    funding::Denial,
+    hold::{HoldEnd, HoldId, HoldKind, HoldRefusal, HoldState},
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension, SuspensionCause, UsageClosed},
     metering::Acceptance,
     plan::{
@@ -35,14 +40,18 @@ pub use domain::{
 };
 pub use error::Error;
 pub use florin_credit::ProjectId;
-pub use grpc::{catalog::CatalogRpc, projects::ProjectRpc, resources::ResourceRpc, usage::UsageRpc};
-pub use ports::{DebtStanding, ForecastDebit, ForecastPayment, InvoiceForecast, PortError};
+pub use grpc::{
+    budgets::BudgetRpc, catalog::CatalogRpc, funding::FundingRpc, projects::ProjectRpc,
+    resources::ResourceRpc, usage::UsageRpc,
+};
+pub use ports::{DebtStanding, ForecastDebit, ForecastPayment, InvoiceForecast, PortError, Receivables};
 pub use service::{
     delete::{begin_dunning_deletion, due_for_final, finish_deletion, next_final},
     fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
     gate::Gate,
     intake::UsageIntake,
     query::{billable, find, is_funded, list, pending_for_order},
+    standings::Standings,
     suspend::{resume_all_of, suspend_all_of},
 };
 
@@ -64,4 +73,9 @@ pub mod burn {
 /// Usage, rated: what estimates and invoices are made of (R1.4, R5.6).
 pub mod usage {
     pub use crate::service::usage::{close, of_projects};
+}
+
+/// What may be spent: keeping funding standings and budgets true (R4.8, R5.7).
+pub mod spending {
+    pub use crate::{service::standings::Comparison, spending_jobs::all as jobs};
 }

@@ -4,6 +4,9 @@
 //! |---|---|---|
 //! | [`DebtStanding`] | `invoicing` | before a project is created (R4.1, R9.3) |
 //! | [`InvoiceForecast`] | `invoicing` | when usage is shown and foretold (R5.6) |
+//! | [`Receivables`] | `invoicing` | when a funding standing is computed (R4.8) |
+
+use std::collections::{HashMap, HashSet};
 
 use florin_credit::ProjectId;
 use florin_platform::{db::Reader, id::AccountId};
@@ -64,4 +67,22 @@ pub struct ForecastDebit {
     pub kind: FundingKind,
     /// How much.
     pub amount: Money,
+}
+
+/// Invoices and debts, as seen from what a project may spend.
+#[async_trait::async_trait]
+pub trait Receivables: Send + Sync {
+    /// Those of `accounts` with an unpaid debt.
+    async fn in_debt(
+        &self,
+        reader: Reader<'_>,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, PortError>;
+
+    /// Up to which month's end use of each of `projects` is invoiced. Nothing is said of those of which no month is.
+    async fn billed_until(
+        &self,
+        reader: Reader<'_>,
+        projects: &[(AccountId, ProjectId)],
+    ) -> Result<HashMap<(AccountId, ProjectId), Instant>, PortError>;
 }

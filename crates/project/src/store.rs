@@ -1,7 +1,10 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod advance;
+pub(crate) mod budget;
+pub(crate) mod control;
 pub(crate) mod deletion;
+pub(crate) mod hold;
 pub(crate) mod metered_life;
 pub(crate) mod own_price;
 pub(crate) mod plan;
@@ -9,6 +12,7 @@ pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod resource;
 pub(crate) mod set;
+pub(crate) mod standing;
 pub(crate) mod usage;
 pub(crate) mod usage_event;
 pub(crate) mod usage_hour;

@@ -21,7 +21,8 @@ use florin_api::{
         payment_service_client::PaymentServiceClient,
     },
     project::v1::{
-        catalog_service_client::CatalogServiceClient, project_service_client::ProjectServiceClient,
+        budget_service_client::BudgetServiceClient, catalog_service_client::CatalogServiceClient,
+        funding_service_client::FundingServiceClient, project_service_client::ProjectServiceClient,
         resource_service_client::ResourceServiceClient, usage_service_client::UsageServiceClient,
     },
     sandbox::v1::{
@@ -134,6 +135,18 @@ impl Caller {
     #[must_use]
     pub fn usage(&self) -> UsageServiceClient<Authorized> {
         UsageServiceClient::new(self.authorized())
+    }
+
+    /// `florin.project.v1.FundingService`
+    #[must_use]
+    pub fn funding(&self) -> FundingServiceClient<Authorized> {
+        FundingServiceClient::new(self.authorized())
+    }
+
+    /// `florin.project.v1.BudgetService`
+    #[must_use]
+    pub fn budgets(&self) -> BudgetServiceClient<Authorized> {
+        BudgetServiceClient::new(self.authorized())
     }
 
     /// `florin.credit.v1.CreditOrderService`

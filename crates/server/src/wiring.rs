@@ -24,7 +24,8 @@ use florin_api::{
         payment_service_server::PaymentServiceServer,
     },
     project::v1::{
-        catalog_service_server::CatalogServiceServer, project_service_server::ProjectServiceServer,
+        budget_service_server::BudgetServiceServer, catalog_service_server::CatalogServiceServer,
+        funding_service_server::FundingServiceServer, project_service_server::ProjectServiceServer,
         resource_service_server::ResourceServiceServer, usage_service_server::UsageServiceServer,
     },
     sandbox::v1::{
@@ -49,7 +50,9 @@ use florin_platform::{
     idempotency::Forget,
     job::Job,
 };
-use florin_project::{CatalogRpc, Gate, ProjectRpc, ResourceRpc, UsageIntake, UsageRpc};
+use florin_project::{
+    BudgetRpc, CatalogRpc, FundingRpc, Gate, ProjectRpc, ResourceRpc, Standings, UsageIntake, UsageRpc,
+};
 use sea_orm::DbErr;
 use tonic::{
     server::NamedService,
@@ -82,8 +85,9 @@ pub(crate) struct Wired {
 /// Puts a server together that listens on `address`.
 pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, CliError> {
     migrate::migrate(&config.database_url).await?;
+    let standings = Standings::new(config.clock(), Arc::new(Debts));
     let platform = Platform {
-        db: Db::connect(&config.database_url).await?,
+        db: Db::connect(&config.database_url).await?.keeping(Arc::new(standings.clone())),
         clock: config.clock(),
         key: config.server_key.clone(),
     };
@@ -103,7 +107,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let intake = UsageIntake::new(&platform, config.usage);
 
     // At one and the same instant they run in this order: money first, then what waits for it, then what
-    // lapses.
+    // lapses, and last what is computed from all of it.
     let mut jobs: Vec<Arc<dyn Job>> =
         vec![Arc::new(florin_payment::jobs::Reconcile::new(payments.clone(), methods.clone()))];
     jobs.extend(florin_invoicing::jobs::all(&platform, runs));
@@ -116,6 +120,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let acts = Acts::new(florin_credit::acts(&project_gate));
     jobs.push(Arc::new(Forget::new(platform.clone())));
     jobs.extend(florin_project::jobs::all(&platform, config.usage_memory_months));
+    jobs.extend(florin_project::spending::jobs(&platform, &standings));
     let schedule = Schedule::new(platform.clone(), jobs, replica);
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
@@ -159,7 +164,9 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         CampaignServiceServer(CampaignRpc::new(platform.clone())),
         GrantServiceServer(GrantRpc::new(platform.clone(), gate, config.approval_limits.clone())),
         ProjectServiceServer(ProjectRpc::new(platform.clone(), Arc::new(Debts), links)),
-        ResourceServiceServer(ResourceRpc::new(platform.clone())),
+        ResourceServiceServer(ResourceRpc::new(platform.clone(), standings.clone())),
+        FundingServiceServer(FundingRpc::new(platform.clone(), standings)),
+        BudgetServiceServer(BudgetRpc::new(platform.clone())),
         CatalogServiceServer(CatalogRpc::new(platform.clone())),
         UsageServiceServer(UsageRpc::new(platform.clone(), intake, Arc::new(Forecasts))),
         InvoiceServiceServer(InvoiceRpc::new(platform.clone())),

@@ -1,5 +1,7 @@
 //! Reads, also for the slices above.
 
+use std::collections::HashMap;
+
 use florin_platform::{id::AccountId, page::Page, violation::Violations, wire::account_name};
 use florin_settlement::{Instant, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -23,6 +25,14 @@ pub async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Result<Op
 /// The accounts that exist among `ids`, in id order, in one query.
 pub async fn find_many(connection: &impl ConnectionTrait, ids: &[AccountId]) -> Result<Vec<Account>, DbErr> {
     store::account::find_many(connection, ids).await
+}
+
+/// How long after a month's end each of `ids` is settled, in seconds: its issuer's billing delay (R7.3).
+pub async fn billing_delays(
+    connection: &impl ConnectionTrait,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, u64>, DbErr> {
+    store::account::billing_delays(connection, ids).await
 }
 
 /// The issuer `id`, as in `issuers/{id}`.

@@ -1,8 +1,10 @@
 //! Rows of accounts, and the directory that finds them by e-mail or handle.
 
+use std::collections::HashMap;
+
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
-    db::{Tx, sql},
+    db::{BINDS_MAX, Tx, sql},
     id::AccountId,
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
@@ -225,4 +227,26 @@ pub(crate) async fn list(
     }
     let rows = query.all(connection).await?;
     Ok(rows.into_iter().map(Account::try_from).collect::<Result<_, _>>()?)
+}
+
+/// The billing delay of each account's issuer, in seconds.
+pub(crate) async fn billing_delays(
+    connection: &impl ConnectionTrait,
+    ids: &[AccountId],
+) -> Result<HashMap<AccountId, u64>, DbErr> {
+    let mut delays = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(BINDS_MAX) {
+        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "SELECT a.account_id, i.billing_delay_seconds FROM account a JOIN issuer i ON i.id = a.issuer \
+             WHERE a.account_id IN ({places})"
+        );
+        let values = chunk.iter().map(|id| sea_orm::Value::from(*id));
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let seconds: i64 = row.try_get_by_index(1)?;
+            delays
+                .insert(row.try_get_by_index(0)?, u64::try_from(seconds).map_err(CorruptRow::of("issuer"))?);
+        }
+    }
+    Ok(delays)
 }

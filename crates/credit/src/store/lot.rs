@@ -148,6 +148,7 @@ fn active(lot: &CreditLot) -> ActiveModel {
 }
 
 pub(crate) async fn insert(tx: &Tx, lot: &CreditLot) -> Result<(), DbErr> {
+    tx.touch(lot.account);
     Entity::insert(active(lot)).exec_without_returning(tx).await.map(|_| ())
 }
 
@@ -263,6 +264,9 @@ pub(crate) async fn with_value_of(
 
 /// Takes each amount from its lot, in few statements. Says whether every lot had as much.
 pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> Result<bool, DbErr> {
+    for (account, _, _) in amounts {
+        tx.touch(*account);
+    }
     for chunk in amounts.chunks(BINDS_MAX / 3) {
         let text = format!(
             "UPDATE credit_lot SET remaining = remaining - v.column3 FROM (VALUES {}) AS v \

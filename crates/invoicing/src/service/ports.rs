@@ -1,6 +1,6 @@
 //! The answers this slice gives to the slices below: debts, and how far settlements are issued.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use florin_credit::SettlementHorizon;
 use florin_payment::{MethodNeeds, needs::NEEDS_MAX};
@@ -8,7 +8,7 @@ use florin_platform::{
     db::{Reader, Tx},
     id::AccountId,
 };
-use florin_project::{DebtStanding, ProjectState};
+use florin_project::{DebtStanding, ProjectId, ProjectState, Receivables};
 use florin_settlement::Instant;
 
 use super::schedule::{Next, next};
@@ -62,6 +62,27 @@ fn needs_a_method(state: ProjectState) -> bool {
     match state {
         ProjectState::Active | ProjectState::Suspended | ProjectState::Deleting => true,
         ProjectState::PendingFunding | ProjectState::Deleted | ProjectState::Canceled => false,
+    }
+}
+
+#[async_trait::async_trait]
+impl Receivables for Debts {
+    async fn in_debt(
+        &self,
+        reader: Reader<'_>,
+        accounts: &[AccountId],
+    ) -> Result<HashSet<AccountId>, PortError> {
+        Ok(store::receivables::debtors(&reader, accounts).await?)
+    }
+
+    async fn billed_until(
+        &self,
+        reader: Reader<'_>,
+        projects: &[(AccountId, ProjectId)],
+    ) -> Result<HashMap<(AccountId, ProjectId), Instant>, PortError> {
+        let accounts = projects.iter().map(|(account, _)| *account).collect::<HashSet<_>>();
+        let accounts = accounts.into_iter().collect::<Vec<_>>();
+        Ok(store::receivables::billed_until(&reader, &accounts).await?)
     }
 }
 

@@ -76,6 +76,7 @@ fn read(rows: Vec<Model>) -> Result<Vec<Debt>, DbErr> {
 
 /// Opens debts; at most one is open per invoice, which the database also holds.
 pub(crate) async fn open(tx: &Tx, debts: &[Debt]) -> Result<(), DbErr> {
+    debts.iter().for_each(|debt| tx.touch(debt.account));
     let rows = debts.iter().map(|debt| ActiveModel {
         account_id: Set(debt.account),
         id: Set(debt.id),
@@ -100,6 +101,7 @@ pub(crate) async fn close(
     debt: DebtId,
     ending: DebtEnding,
 ) -> Result<bool, DbErr> {
+    tx.touch(account);
     let payment = match ending {
         DebtEnding::Paid(payment) => Some(payment),
         DebtEnding::WrittenOff | DebtEnding::Credited | DebtEnding::DisputeWon => None,

@@ -117,6 +117,7 @@ fn active(new: &NewInvoice<'_>) -> ActiveModel {
 }
 
 pub(crate) async fn insert(tx: &Tx, invoices: &[NewInvoice<'_>]) -> Result<(), DbErr> {
+    invoices.iter().for_each(|new| tx.touch(new.content.account));
     insert_all(tx, invoices.iter().map(active).collect()).await
 }
 

@@ -45,6 +45,10 @@ use futures::StreamExt;
 use sea_orm::DbErr;
 use tonic::{Request, Status};
 
+fn standings() -> florin_project::Standings {
+    florin_project::Standings::new(Clock::Sandbox, Arc::new(Debts))
+}
+
 const ISSUERS: &str = r#"
 issuers:
   - id: fr
@@ -228,7 +232,7 @@ impl World {
 
     /// A world whose payments are told to `outcomes`.
     pub(crate) async fn told_to(database: &TestDatabase, outcomes: Arc<dyn Outcomes>) -> Self {
-        let db = Db::connect(database.url()).await.expect("a database");
+        let db = Db::connect(database.url()).await.expect("a database").keeping(Arc::new(standings()));
         let key = ServerKey::try_new(vec![7; 32]).expect("a key");
         let platform = Platform { db, clock: Clock::Sandbox, key };
         let till = Arc::new(Till::default());
@@ -339,7 +343,7 @@ impl World {
     }
 
     pub(crate) async fn add(&self, project: &str, plan: &str, size: u32) -> String {
-        let rpc = florin_project::ResourceRpc::new(self.platform.clone());
+        let rpc = florin_project::ResourceRpc::new(self.platform.clone(), standings());
         let resource = project_wire::Resource {
             plan: format!("plans/{plan}"),
             size: Some(Decimal { value: size.to_string() }),
@@ -355,7 +359,7 @@ impl World {
     }
 
     pub(crate) async fn remove(&self, resource: &str) {
-        let rpc = florin_project::ResourceRpc::new(self.platform.clone());
+        let rpc = florin_project::ResourceRpc::new(self.platform.clone(), standings());
         let request = project_wire::RemoveResourceRequest { name: resource.to_owned(), ..Default::default() };
         rpc.remove_resource(operator(request)).await.expect("removed");
     }

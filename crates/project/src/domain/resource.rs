@@ -38,7 +38,7 @@ const VALUE_CHARACTERS_MAX: usize = 255;
 /// The most decimals of a size.
 pub(crate) const SIZE_SCALE_MAX: u32 = 6;
 /// The largest size: a million GiB is a petabyte.
-const SIZE_MAX: u32 = 1_000_000_000;
+pub(crate) const SIZE_MAX: u32 = 1_000_000_000;
 
 /// The customer's own keys and values. A line carries those its resource has when the line is made.
 pub type Labels = BTreeMap<String, String>;

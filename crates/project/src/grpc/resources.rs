@@ -11,20 +11,21 @@ use tonic::{Request, Response, Status};
 use crate::{
     convert,
     error::Error,
-    service::{query, resize, resources},
+    service::{query, resize, resources, standings::Standings},
 };
 
 /// The resource service over `platform`.
 #[derive(Clone, Debug)]
 pub struct ResourceRpc {
     platform: Platform,
+    standings: Standings,
 }
 
 impl ResourceRpc {
-    /// Serves resources kept in `platform`.
+    /// Serves resources kept in `platform`; `standings` says what a prepaid-only project can pay.
     #[must_use]
-    pub fn new(platform: Platform) -> Self {
-        Self { platform }
+    pub fn new(platform: Platform, standings: Standings) -> Self {
+        Self { platform, standings }
     }
 }
 
@@ -35,9 +36,11 @@ impl ResourceService for ResourceRpc {
         let request = request.into_inner();
         let (account, project, new) = &convert::resource::new_resource(&request).map_err(Error::from)?;
         let parent = (*account, *project);
+        let hold = convert::funding::hold_of(parent, &request.hold).map_err(Error::from)?;
         let key = RequestKey::new(&self.platform, call, *account, &request.request_id, &request);
         let add = |tx, now| async move {
-            let added = resources::add_resource(&tx, now, call, parent, new.clone()).await?;
+            let on = (&self.standings, hold);
+            let added = resources::add_resource(&tx, now, call, parent, new.clone(), on).await?;
             Ok(convert::resource::resource(&added))
         };
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, add).await?))

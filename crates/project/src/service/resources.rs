@@ -4,9 +4,15 @@ use florin_credit::ProjectId;
 use florin_platform::{audit, call::Call, db::Tx, etag, id::AccountId, outbox, wire::decimal};
 use florin_settlement::{Instant, Quantity};
 
-use super::{advance, catalogue, query};
+use super::{
+    advance, catalogue,
+    holds::{self, Admitted},
+    query,
+    standings::Standings,
+};
 use crate::{
     domain::{
+        hold::HoldId,
         plan::{PlanCode, PricedPlan},
         project::{Project, ProjectState, project_name},
         resource::{Change, NewResource, Resource, ResourceId, resource_name},
@@ -23,6 +29,7 @@ pub(crate) async fn add_resource(
     call: &Call,
     (account, project): (AccountId, ProjectId),
     new: NewResource,
+    (standings, hold): (&Standings, Option<HoldId>),
 ) -> Result<Resource, Error> {
     query::visible(call, account, || project_name(account, project))?;
     florin_account::lock(tx, &[account]).await?;
@@ -46,6 +53,9 @@ pub(crate) async fn add_resource(
         created: at,
         removed: None,
     };
+    let (plan, size) = (&resource.plan, resource.size);
+    let admitted = Admitted { resource: resource.id, plan, size, hold };
+    holds::admit(tx, standings, at, call, &project, admitted).await?;
     let name = resource.name();
     let ordinal = store::resource::insert(tx, &resource).await?;
     advance::note(tx, at, &resource, ordinal, &[], &priced).await?;

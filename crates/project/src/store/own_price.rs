@@ -43,6 +43,15 @@ pub(crate) async fn of_accounts(
     Ok(found)
 }
 
+/// Everything negotiated with anybody, by account, plan and effective instant.
+pub(crate) async fn all(connection: &impl ConnectionTrait) -> Result<BTreeMap<AccountId, OwnPrices>, DbErr> {
+    let text = "SELECT DISTINCT account_id FROM account_price";
+    let rows = connection.query_all_raw(sql(connection, text, [])).await?;
+    let accounts: Vec<AccountId> =
+        rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    of_accounts(connection, &accounts).await
+}
+
 /// Keeps what was negotiated. The plan is locked, and no price of the account begins at the same instant.
 pub(crate) async fn insert(
     tx: &Tx,
@@ -51,6 +60,8 @@ pub(crate) async fn insert(
     plan: &PlanCode,
     own: OwnPrice,
 ) -> Result<(), DbErr> {
+    super::plan::changed(tx).await?;
+    tx.touch(account);
     let text = "INSERT INTO account_price (account_id, plan, effective_at, ends_at, currency, unit_price, \
                 monthly_price, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let values = [
@@ -74,6 +85,8 @@ pub(crate) async fn end(
     effective: Instant,
     ends: Instant,
 ) -> Result<(), DbErr> {
+    super::plan::changed(tx).await?;
+    tx.touch(account);
     let text = "UPDATE account_price SET ends_at = $4 \
                 WHERE account_id = $1 AND plan = $2 AND effective_at = $3";
     let values = [account.into(), plan.as_str().into(), At::from(effective).into(), At::from(ends).into()];

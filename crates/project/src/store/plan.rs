@@ -96,6 +96,19 @@ pub(crate) async fn list(
     Ok(codes.into_iter().filter_map(|code| found.remove(code)).collect())
 }
 
+/// Grows with every change of the catalogue: a copy made at another version is old.
+pub(crate) async fn version(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
+    let text = "SELECT version FROM catalogue_version WHERE id = 1";
+    let row = connection.query_one_raw(sql(connection, text, [])).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("the catalogue's version".to_owned()))?.try_get_by_index(0)
+}
+
+/// Says that the catalogue has changed.
+pub(crate) async fn changed(tx: &Tx) -> Result<(), DbErr> {
+    let text = "UPDATE catalogue_version SET version = version + 1 WHERE id = 1";
+    tx.execute_raw(sql(tx, text, [])).await.map(|_| ())
+}
+
 /// Adds plans and prices. Whoever adds at the same time is found out: see [`Added`].
 pub(crate) async fn add(tx: &Tx, at: Instant, additions: &Additions) -> Result<Added, DbErr> {
     let mut complete = true;
@@ -122,6 +135,7 @@ pub(crate) async fn add(tx: &Tx, at: Instant, additions: &Additions) -> Result<A
 
 /// Adds a plan; whether nobody else was faster.
 pub(crate) async fn insert(tx: &Tx, at: Instant, plan: &Plan) -> Result<bool, DbErr> {
+    changed(tx).await?;
     let text = "INSERT INTO plan (code, display_name, family, charge_model, unit, charge_timing, created_at, \
                 retired_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
     let values = [
@@ -140,6 +154,8 @@ pub(crate) async fn insert(tx: &Tx, at: Instant, plan: &Plan) -> Result<bool, Db
 
 /// Adds a price version; whether nobody else was faster.
 pub(crate) async fn insert_price(tx: &Tx, code: &PlanCode, version: PriceVersion) -> Result<bool, DbErr> {
+    changed(tx).await?;
+    super::standing::limit_to(tx, code, version.effective).await?;
     let text = "INSERT INTO plan_price (plan, currency, effective_at, unit_price, monthly_price) \
                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
     let values = [
@@ -154,6 +170,7 @@ pub(crate) async fn insert_price(tx: &Tx, code: &PlanCode, version: PriceVersion
 
 /// Keeps what a plan is called and when it retires; its version grows by one.
 pub(crate) async fn save(tx: &Tx, plan: &Plan) -> Result<(), DbErr> {
+    changed(tx).await?;
     let text = "UPDATE plan SET display_name = $2, retired_at = $3, version = version + 1 WHERE code = $1";
     let retired = plan.retired.map(At::from);
     let values = [plan.code.as_str().into(), plan.display_name.as_str().into(), retired.into()];
@@ -162,6 +179,7 @@ pub(crate) async fn save(tx: &Tx, plan: &Plan) -> Result<(), DbErr> {
 
 /// Notes that something of a plan changed.
 pub(crate) async fn touch(tx: &Tx, code: &PlanCode) -> Result<(), DbErr> {
+    changed(tx).await?;
     let text = "UPDATE plan SET version = version + 1 WHERE code = $1";
     tx.execute_raw(sql(tx, text, [code.as_str().into()])).await.map(|_| ())
 }

@@ -149,10 +149,12 @@ fn active(project: &Project) -> ActiveModel {
 }
 
 pub(crate) async fn insert(tx: &Tx, project: &Project) -> Result<(), DbErr> {
+    tx.touch(project.account);
     Entity::insert(active(project)).exec_without_returning(tx).await.map(|_| ())
 }
 
 pub(crate) async fn save(tx: &Tx, project: &Project) -> Result<(), DbErr> {
+    tx.touch(project.account);
     Entity::update(active(project)).exec(tx).await.map(|_| ())
 }
 
@@ -253,6 +255,7 @@ const LIFE_COLUMNS: [&str; 13] = [
 
 /// Keeps where each of `projects` is in its life, in one statement for all of them.
 pub(crate) async fn save_all(tx: &Tx, projects: &[Project]) -> Result<(), DbErr> {
+    projects.iter().for_each(|project| tx.touch(project.account));
     let width = LIFE_COLUMNS.len();
     let set: Vec<String> = (2..width).map(|n| format!("{} = v.column{}", LIFE_COLUMNS[n], n + 1)).collect();
     for chunk in projects.chunks(BINDS_MAX / width) {

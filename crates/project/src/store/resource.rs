@@ -89,6 +89,7 @@ fn active(resource: &Resource) -> Result<ActiveModel, DbErr> {
 
 /// Adds the resource, and the interval it holds its plan from now on.
 pub(crate) async fn insert(tx: &Tx, resource: &Resource) -> Result<Ordinal, DbErr> {
+    tx.touch(resource.account);
     Entity::insert(active(resource)?).exec_without_returning(tx).await?;
     begin(tx, resource, Ordinal(1), resource.created).await
 }
@@ -100,6 +101,7 @@ pub(crate) struct Ordinal(pub(crate) i64);
 /// Keeps that the resource goes on under another plan or size: ends the open interval at `at`, and begins
 /// the next one there.
 pub(crate) async fn change(tx: &Tx, resource: &Resource, at: Instant) -> Result<Ordinal, DbErr> {
+    tx.touch(resource.account);
     Entity::update(active(resource)?).exec(tx).await?;
     end(tx, resource, at).await?;
     let text = "SELECT CAST(COALESCE(MAX(ordinal), 0) AS bigint) FROM resource_interval \
@@ -112,11 +114,13 @@ pub(crate) async fn change(tx: &Tx, resource: &Resource, at: Instant) -> Result<
 
 /// Keeps what it is called and its labels.
 pub(crate) async fn save(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
+    tx.touch(resource.account);
     Entity::update(active(resource)?).exec(tx).await.map(|_| ())
 }
 
 /// Keeps the removal, and ends the open interval there.
 pub(crate) async fn remove(tx: &Tx, resource: &Resource) -> Result<(), DbErr> {
+    tx.touch(resource.account);
     Entity::update(active(resource)?).exec(tx).await?;
     match resource.removed {
         Some(removed) => end(tx, resource, removed).await,
@@ -207,6 +211,7 @@ pub(crate) async fn remove_all_of(
     projects: &[Project],
     at: Instant,
 ) -> Result<Vec<(AccountId, ProjectId, ResourceId)>, DbErr> {
+    projects.iter().for_each(|project| tx.touch(project.account));
     let mut removed = Vec::new();
     for chunk in projects.chunks((BINDS_MAX - 1) / 2) {
         let keys = (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect::<Vec<_>>();

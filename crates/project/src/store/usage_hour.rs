@@ -6,7 +6,7 @@
 //! | and usage that comes after M is closed? | has a later `billed_with`, decided with the account held |
 //! | what was used in month M? | sums whose `usage_month` is M, whoever bills them |
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use florin_credit::ProjectId;
 use florin_platform::{
@@ -43,6 +43,10 @@ pub(crate) fn month_of(number: i64) -> Result<Month, CorruptRow> {
 /// Adds to the sums, in one statement on PostgreSQL and two on SQLite, whose guard refuses an INSERT of what is
 /// there even when it would become an UPDATE.
 pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> Result<(), DbErr> {
+    if let Some(hour) = sums.keys().map(|key| key.hour).min() {
+        let accounts: BTreeSet<AccountId> = sums.keys().map(|key| key.account).collect();
+        super::standing::hurry(tx, hour, &accounts.into_iter().collect::<Vec<_>>()).await?;
+    }
     if tx.get_database_backend() == DbBackend::Postgres {
         let text = |rows: &str| {
             format!(
@@ -234,6 +238,7 @@ pub(crate) async fn close(
     month: Month,
     projects: &[(AccountId, ProjectId)],
 ) -> Result<(), DbErr> {
+    projects.iter().for_each(|(account, _)| tx.touch(*account));
     let columns = [
         ("account_id", Kind::Uuid),
         ("project_id", Kind::Uuid),

@@ -1,8 +1,11 @@
 //! What every test begins with: a sandbox with issuers, a catalogue, and an account that may create projects.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use florin_account::{AccountRpc, seed::Seed};
@@ -27,7 +30,7 @@ use florin_platform::{
 };
 use florin_project::{
     Acceptance, BillableProject, CatalogRpc, DebtStanding, ForecastPayment, InvoiceForecast, PortError,
-    ProjectId, ProjectRpc, RatedLine, ResourceRpc, UsageIntake, UsageRpc,
+    ProjectId, ProjectRpc, RatedLine, Receivables, ResourceRpc, Standings, UsageIntake, UsageRpc,
 };
 use florin_settlement::{Currency, Instant, Money, Month};
 use florin_testbed::TestDatabase;
@@ -72,9 +75,26 @@ impl InvoiceForecast for NothingInvoiced {
     }
 }
 
+#[async_trait::async_trait]
+impl Receivables for Debts {
+    async fn in_debt(&self, _: Reader<'_>, accounts: &[AccountId]) -> Result<HashSet<AccountId>, PortError> {
+        let owes = self.0.load(Ordering::SeqCst);
+        Ok(accounts.iter().copied().filter(|_| owes).collect())
+    }
+
+    async fn billed_until(
+        &self,
+        _: Reader<'_>,
+        _: &[(AccountId, ProjectId)],
+    ) -> Result<HashMap<(AccountId, ProjectId), Instant>, PortError> {
+        Ok(HashMap::new())
+    }
+}
+
 /// A sandbox.
 pub(crate) struct House {
     pub(crate) platform: Platform,
+    pub(crate) standings: Standings,
     debts: Arc<Debts>,
     _database: TestDatabase,
 }
@@ -86,7 +106,10 @@ pub(crate) fn at(text: &str) -> Instant {
 impl House {
     /// A sandbox that begins on 2027-03-01 at 08:00.
     pub(crate) async fn open(database: TestDatabase) -> Self {
+        let debts: Arc<Debts> = Arc::default();
+        let standings = Standings::new(Clock::Sandbox, debts.clone());
         let db = Db::connect(database.url()).await.expect("the database opens");
+        let db = db.keeping(Arc::new(standings.clone()));
         let key = ServerKey::try_new(vec![7; 32]).expect("long enough");
         let platform = Platform { db, clock: Clock::Sandbox, key };
         let seed = &Seed::parse(ISSUERS).expect("a sound file");
@@ -101,7 +124,7 @@ impl House {
             })
             .await
             .expect("the seeds load");
-        Self { platform, debts: Arc::default(), _database: database }
+        Self { platform, standings, debts, _database: database }
     }
 
     pub(crate) fn projects(&self) -> ProjectRpc {
@@ -110,7 +133,7 @@ impl House {
     }
 
     pub(crate) fn resources(&self) -> ResourceRpc {
-        ResourceRpc::new(self.platform.clone())
+        ResourceRpc::new(self.platform.clone(), self.standings.clone())
     }
 
     pub(crate) fn catalog(&self) -> CatalogRpc {

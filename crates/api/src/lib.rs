@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`account::v1`] | `AccountService`, `AuthService`, `IssuerService` |
 //! | [`payment::v1`] | `PaymentMethodService`, `PaymentService` |
-//! | [`project::v1`] | `ProjectService`, `ResourceService`, `CatalogService`, `UsageService` |
+//! | [`project::v1`] | `ProjectService`, `ResourceService`, `CatalogService`, `UsageService`, `FundingService`, `BudgetService` |
 //! | [`credit::v1`] | `CreditOrderService`, `CreditService`, `VoucherService`, `CampaignService`, `GrantService` |
 //! | [`invoicing::v1`] | `InvoiceService`, `BillingRunService` |
 //! | [`operation::v1`] | `NoticeService` |

@@ -9,4 +9,5 @@ mod metering;
 mod price_lists;
 mod projects;
 mod setting;
+mod spending;
 mod usage;

@@ -343,6 +343,7 @@ impl World {
             parent: self.books[account].projects[project].name.clone(),
             resource: Some(resource),
             request_id: self.request_id(),
+            hold: String::new(),
         };
         let caller = &self.players[account].customer.caller;
         let added = send(sent, || async { caller.resources().add_resource(request.clone()).await });

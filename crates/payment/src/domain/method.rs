@@ -457,7 +457,7 @@ impl PaymentMethod {
         let end = self.details.expiry?.end();
         let due = Warned::come(end, at);
         let is_due = self.state == MethodState::Valid && due > self.warned && at < end;
-        is_due.then(|| (due, Self { warned: due, ..self }))
+        is_due.then_some((due, Self { warned: due, ..self }))
     }
 
     /// The method once a charge on it was declined for good; nothing if it could not pay before (R3.6).

@@ -59,8 +59,9 @@ proto: ## protobuf rules
 docs: ## documentation, broken links denied
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 
-bench: ## benchmarks
-	$(CARGO) bench --workspace --benches --locked
+bench: ## benchmarks, on SQLite and on PostgreSQL
+	$(CARGO) build --locked -p florin-testbed
+	"$(TARGET)/debug/florin-testbed" run -- $(CARGO) bench --workspace --benches --locked
 
 clean: ## build artefacts and the development database
 	$(CARGO) clean

@@ -98,7 +98,7 @@ fn totals(
         groups.entry(key(line)).or_default().push(line.net);
     }
     let total = |(key, nets): (String, Vec<Money>)| {
-        Ok(wire::UsageGroupTotal { key, net: Some(money(Money::sum(nets.into_iter(), currency)?)) })
+        Ok(wire::UsageGroupTotal { key, net: Some(money(Money::sum(nets, currency)?)) })
     };
     groups.into_iter().map(total).collect()
 }

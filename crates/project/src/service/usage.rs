@@ -80,7 +80,7 @@ impl Known {
     ) -> Result<Self, Error> {
         let projects: Vec<_> = projects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let held = store::usage::held(connection, &projects, period).await?;
-        let mut metered = store::usage_hour::sums(connection, &projects, which, &[]).await?;
+        let metered = store::usage_hour::sums(connection, &projects, which, &[]).await?;
         let held_plans = held.iter().flat_map(|usage| &usage.held).map(|held| &held.plan);
         let measured_plans = metered.iter().flat_map(|metered| &metered.sums).map(|sum| &sum.plan);
         let codes: BTreeSet<&PlanCode> = held_plans.chain(measured_plans).collect();

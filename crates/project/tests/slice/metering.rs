@@ -1,5 +1,12 @@
 //! Measured usage: taken once, judged row by row, summed exactly (R5.4, R5.5).
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the counts of a test are small"
+)]
+
 use std::collections::BTreeMap;
 
 use florin_api::{

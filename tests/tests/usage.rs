@@ -17,12 +17,11 @@ use std::{
 };
 
 use florin_api::{
-    credit::v1::FundingKind,
     invoicing::v1::{EstimateInvoiceRequest, Invoice, invoice},
     money::Decimal,
     project::v1::{
         GetCurrentUsageRequest, GetUsageForecastRequest, ListUsageHistoryRequest, RecordUsageRequest,
-        StreamUsageRequest, UsageEvent, UsageLine, usage_verdict::Outcome,
+        StreamUsageRequest, UsageEvent, UsageLine, forecast_debit::Kind, usage_verdict::Outcome,
     },
 };
 use florin_platform::wire;
@@ -292,7 +291,7 @@ on_both_backends! {
         assert!((1111..1200).contains(&used), "{used}");
         assert_eq!(forecast.settlement_time, Some(wire::timestamp(at("2027-05-01T06:00:00Z"))));
         let debits: Vec<_> = forecast.debits.iter().map(|debit| (debit.kind(), said(debit.amount.as_ref()))).collect();
-        assert_eq!(debits, [(FundingKind::Voucher, "10.00 EUR".to_owned())]);
+        assert_eq!(debits, [(Kind::Voucher, "10.00 EUR".to_owned())]);
         let remainder = wire::amount(forecast.remainder.as_ref().unwrap()).unwrap().minor();
         assert_eq!(remainder, total - 1000);
         florin.stop().await;

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use florin_credit::ProjectId;
 use florin_platform::{db::Reader, id::AccountId};
-use florin_settlement::{FundingKind, Instant, Money, Month};
+use florin_settlement::{Instant, LotKind, Money, Month};
 
 use crate::domain::usage::{BillableProject, RatedLine};
 
@@ -64,7 +64,7 @@ pub struct ForecastDebit {
     /// The lot's resource name.
     pub credit: String,
     /// Its kind.
-    pub kind: FundingKind,
+    pub kind: LotKind,
     /// How much.
     pub amount: Money,
 }

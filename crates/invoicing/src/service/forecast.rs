@@ -65,9 +65,5 @@ fn foretold(owner: AccountId, debit: &LotDebit) -> ForecastDebit {
     let lot = debit.lot();
     let credit = CreditId::from_u128(lot.id().as_u128());
     let project = lot.project().map(|project| ProjectId::from_u128(project.as_u128()));
-    ForecastDebit {
-        credit: credit_name(owner, project, credit),
-        kind: lot.kind().funding_kind(),
-        amount: debit.amount(),
-    }
+    ForecastDebit { credit: credit_name(owner, project, credit), kind: lot.kind(), amount: debit.amount() }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use florin_api::{credit::v1::FundingKind as WireFundingKind, google::r#type::Date, project::v1 as wire};
+use florin_api::{google::r#type::Date, project::v1 as wire};
 use florin_platform::wire::{decimal, money, timestamp};
-use florin_settlement::{Currency, FundingKind, Instant, Money, MoneyError, Month, PlanFamily};
+use florin_settlement::{Currency, Instant, LotKind, Money, MoneyError, Month, PlanFamily};
 
 use super::plan::{plan_name, wire_family};
 use crate::{
@@ -128,12 +128,12 @@ fn line(line: &RatedLine) -> wire::UsageLine {
 }
 
 fn debit(debit: &ForecastDebit) -> wire::ForecastDebit {
+    use wire::forecast_debit::Kind;
     let kind = match debit.kind {
-        FundingKind::Voucher => WireFundingKind::Voucher,
-        FundingKind::CloudCredit => WireFundingKind::CloudCredit,
-        FundingKind::LaunchPad => WireFundingKind::Launchpad,
-        FundingKind::Loyalty => WireFundingKind::Loyalty,
-        FundingKind::PaymentMethod => WireFundingKind::PaymentMethod,
+        LotKind::Voucher => Kind::Voucher,
+        LotKind::CloudCredit => Kind::CloudCredit,
+        LotKind::LaunchPad => Kind::Launchpad,
+        LotKind::Loyalty => Kind::Loyalty,
     };
     wire::ForecastDebit { credit: debit.credit.clone(), kind: kind.into(), amount: Some(money(debit.amount)) }
 }

@@ -30,6 +30,9 @@ use crate::{
 /// A fixed number of queries, however many projects: what they held, what was measured, the plans, the prices, those
 /// negotiated; one more when a price changed within what was measured.
 ///
+/// Whoever invoices these lines, of whatever kind the invoice is, calls [`close`] in the same transaction: otherwise
+/// the measured ones are due again.
+///
 /// # Errors
 /// [`Error::Rating`] if anything of any of the projects cannot be rated.
 pub async fn of_projects(

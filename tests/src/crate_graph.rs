@@ -21,11 +21,12 @@ use cargo_metadata::{CargoOpt, DependencyKind, MetadataCommand, TargetKind};
 const PREFIX: &str = "florin-";
 
 /// The crate of each line may name the crates after it, and no other of the workspace.
-pub const MAY_NAME: [(&str, &[&str]); 12] = [
+pub const MAY_NAME: [(&str, &[&str]); 13] = [
     ("settlement", &[]),
     ("api", &[]),
     ("migrations", &[]),
     ("testbed", &["migrations"]),
+    ("peer", &[]),
     ("platform", &["settlement", "api"]),
     ("account", &["settlement", "api", "platform"]),
     ("operation", &["settlement", "api", "platform", "account"]),
@@ -53,8 +54,8 @@ pub const MAY_NAME: [(&str, &[&str]); 12] = [
 /// Black-box tests stand above everything.
 const NAMES_ANYTHING: &str = "tests";
 
-/// What only a crate's own tests may name besides: the databases they run on.
-const TESTS_MAY_NAME: &str = "testbed";
+/// What only a crate's own tests may name besides: the databases they run on, and a provider to talk to.
+const TESTS_MAY_NAME: [&str; 2] = ["testbed", "peer"];
 
 /// What a crate must do without, and why.
 pub const DOES_WITHOUT: [(&str, &[&str], &str); 3] = [
@@ -208,7 +209,8 @@ impl CrateGraph {
             return wrong;
         };
         for (purpose, to) in &member.dependencies {
-            let allowed = below.contains(&to.as_str()) || (*purpose == Use::Tests && to == TESTS_MAY_NAME);
+            let allowed = below.contains(&to.as_str())
+                || (*purpose == Use::Tests && TESTS_MAY_NAME.contains(&to.as_str()));
             if self.is_own(to) && !allowed {
                 wrong.push(WrongArrow::NotBelow { from: name.to_owned(), to: to.clone() });
             }

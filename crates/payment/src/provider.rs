@@ -81,6 +81,8 @@ pub struct Capabilities {
     pub kinds: &'static [MethodKind],
     /// The kinds whose captured money it can send back to its source.
     pub refundable: &'static [MethodKind],
+    /// The kinds whose customer approves apart, at an action URL; for the others the form itself is enough.
+    pub approved_apart: &'static [MethodKind],
     /// How news reach Florin.
     pub news: News,
     /// How long the text on the customer's statement may be, in ASCII characters.

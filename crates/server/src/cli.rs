@@ -1,13 +1,15 @@
-//! The command line: `florin serve`, `florin migrate`, `florin catalogue`, `florin campaign`, `florin demo`.
+//! The command line: `florin serve`, `florin migrate`, `florin seed`, `florin token`, `florin catalogue`,
+//! `florin campaign`, `florin demo`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use florin_platform::call::Role;
 
 use crate::{
     campaign, catalogue,
     config::{Config, Flags},
-    demo, migrate, serve, telemetry,
+    demo, migrate, serve, telemetry, wiring,
 };
 
 /// The billing core of a public cloud.
@@ -28,10 +30,29 @@ enum Command {
     Migrate,
     /// Export the catalogue of a running server to a file, or import a file into it
     Catalogue(catalogue::CatalogueArgs),
+    /// Load the reference data this version comes with: issuers, offered payment methods, catalogue
+    Seed,
+    /// Print the token of an internal service, registering it first
+    Token(TokenArgs),
     /// Tell the whole story against a running sandbox server
     Demo(demo::DemoArgs),
     /// Generate voucher codes of a campaign
     Campaign(campaign::CampaignArgs),
+}
+
+/// Which service, and what it may do.
+#[derive(Debug, clap::Args)]
+struct TokenArgs {
+    /// What the service is called in the audit log
+    name: String,
+    /// What it may do, as in OPERATOR; may be given several times
+    #[arg(long = "role", required = true, value_parser = role)]
+    roles: Vec<Role>,
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let known = Role::ALL.map(Role::as_str).join(", ");
+    Role::parse(text).ok_or_else(|| format!("must be one of {known}"))
 }
 
 /// What went wrong, for the person at the terminal.
@@ -55,6 +76,19 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
             Ok(())
         }
         Command::Catalogue(args) => catalogue::run(&args).await,
+        Command::Seed => {
+            let config = settings(&cli.flags)?;
+            telemetry::start(&config);
+            wiring::seed(&config).await?;
+            say("the reference data is loaded");
+            Ok(())
+        }
+        Command::Token(args) => {
+            let config = settings(&cli.flags)?;
+            telemetry::start(&config);
+            say(&wiring::token(&config, &args.name, &args.roles).await?);
+            Ok(())
+        }
         Command::Demo(args) => demo::run(&args).await,
         Command::Campaign(args) => campaign::run(&args).await,
     }

@@ -1,6 +1,8 @@
 //! Settings: a file, the environment (`FLORIN_…`) and flags, in rising order; checked at start, every
 //! mistake named at once.
 
+mod payment;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -15,6 +17,8 @@ use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violati
 use florin_project::Acceptance;
 use florin_settlement::{Currency, Instant, Money};
 use serde::{Deserialize, Serialize};
+
+pub use payment::{PaymentProvider, Secret, StripeAccount};
 
 /// What sandboxes derive their secrets from, so that a sandbox needs no configuration at all. It is
 /// published here, so it keeps no secret: outside sandbox mode a key must be given.
@@ -72,6 +76,11 @@ struct Raw {
     usage_window_days: u32,
     usage_skew_seconds: u32,
     usage_memory_months: u32,
+    payment_provider: String,
+    stripe_url: String,
+    stripe_secret_key: String,
+    stripe_publishable_key: String,
+    stripe_webhook_secrets: String,
 }
 
 impl Default for Raw {
@@ -96,6 +105,11 @@ impl Default for Raw {
             usage_window_days: 35,
             usage_skew_seconds: 60,
             usage_memory_months: 13,
+            payment_provider: String::new(),
+            stripe_url: "https://api.stripe.com".to_owned(),
+            stripe_secret_key: String::new(),
+            stripe_publishable_key: String::new(),
+            stripe_webhook_secrets: String::new(),
         }
     }
 }
@@ -146,6 +160,8 @@ pub struct Config {
     pub usage: Acceptance,
     /// How many months the ids of measured events are remembered (R5.4).
     pub usage_memory_months: u32,
+    /// Who moves the money.
+    pub payment_provider: PaymentProvider,
 }
 
 impl Config {
@@ -204,11 +220,7 @@ impl Raw {
         violations.take("log", tracing_subscriber::EnvFilter::try_new(&self.log));
         let server_key = violations.take("server_key", self.key(listen));
         let start = violations.take("sandbox_clock_start", self.clock_start());
-        violations.check(
-            "sandbox",
-            self.sandbox,
-            "must be true: the only payment provider of this version is the sandbox's",
-        );
+        let provider = self.provider(&mut violations);
         for (field, value, max) in [
             ("deadline_max_seconds", self.deadline_max_seconds, 3600),
             ("shutdown_grace_seconds", self.shutdown_grace_seconds, 3600),
@@ -226,8 +238,8 @@ impl Raw {
         let remembered = u64::from(self.usage_memory_months) * 28 > u64::from(self.usage_window_days) + 1;
         violations.check("usage_memory_months", remembered, "must be longer than usage_window_days");
         let limits = violations.take("approval_limits", self.limits());
-        let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits);
-        let ((((listen, log_format), server_key), sandbox_clock_start), approval_limits) =
+        let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits).zip(provider);
+        let (((((listen, log_format), server_key), sandbox_clock_start), approval_limits), payment_provider) =
             violations.finish_with(parts)?;
         Ok(Config {
             database_url: self.database_url,
@@ -247,7 +259,21 @@ impl Raw {
             approval_limits,
             usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },
             usage_memory_months: self.usage_memory_months,
+            payment_provider,
         })
+    }
+
+    fn provider(&self, violations: &mut Violations) -> Option<PaymentProvider> {
+        let written = payment::Written {
+            sandbox: self.sandbox,
+            public_url: &self.public_url,
+            provider: &self.payment_provider,
+            url: &self.stripe_url,
+            secret_key: &self.stripe_secret_key,
+            publishable_key: &self.stripe_publishable_key,
+            webhook_secrets: &self.stripe_webhook_secrets,
+        };
+        written.check(violations)
     }
 
     fn limits(&self) -> Result<Limits, String> {
@@ -315,7 +341,7 @@ mod tests {
             "listen",
             "log_format",
             "server_key",
-            "sandbox",
+            "payment_provider",
             "sandbox_clock_start",
             "calls_max",
         ] {

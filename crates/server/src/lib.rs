@@ -19,4 +19,5 @@ pub mod provider;
 pub mod seed;
 pub mod serve;
 pub mod telemetry;
+mod webhook;
 pub mod wiring;

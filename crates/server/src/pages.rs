@@ -48,7 +48,6 @@ pub(crate) enum CardEntry {
     /// A documented test card is picked.
     Sandbox,
     /// Stripe's own form, in a frame of Stripe's; the key is published with it.
-    #[allow(dead_code, reason = "chosen where the provider is Stripe")]
     Stripe {
         /// `pk_…`.
         publishable_key: String,

@@ -3,3 +3,4 @@
 //! A new one passes the same contract as the sandbox: `florin_payment::provider::contract::check`.
 
 pub mod sandbox;
+pub mod stripe;

@@ -17,6 +17,7 @@ use crate::{
     cli::{CliError, say},
     config::Config,
     pages,
+    webhook::Webhooks,
     wiring::{self, Wired},
 };
 
@@ -27,7 +28,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
-    /// A token that may call everything, in a sandbox.
+    /// A token that may call everything, in a sandbox; empty outside of one.
     pub sandbox_token: String,
     stop: CancellationToken,
     task: JoinHandle<Result<(), tonic::transport::Error>>,
@@ -51,7 +52,7 @@ impl Running {
 pub async fn start(config: Config) -> Result<Running, CliError> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
-    let Wired { platform, routes, site, health, schedule, sandbox_token } =
+    let Wired { platform, routes, site, webhooks, health, schedule, sandbox_token } =
         wiring::wire(&config, address).await?;
 
     let admission = Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
@@ -66,6 +67,7 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
         .layer(from_fn(pages::not_for_people));
     let site = site
         .router()
+        .merge(webhooks.map(Webhooks::router).unwrap_or_default())
         .layer(from_fn_with_state(bounds, layer::bounded))
         .layer(from_fn(layer::guarded))
         .layer(from_fn(pages::readable));
@@ -104,13 +106,29 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
         }
     });
     tracing::info!(%address, database = %platform.db.backend_name(), "serving");
-    Ok(Running { address, sandbox_token, stop, task })
+    Ok(Running { address, sandbox_token: sandbox_token.unwrap_or_default(), stop, task })
 }
 
 /// Serves until SIGTERM or Ctrl-C, and tells a newcomer what to do next.
 pub async fn until_stopped(config: Config) -> Result<(), CliError> {
     let running = start(config).await?;
+    greet(&running);
+    let stop = running.stop_signal();
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+    Ok(running.task.await??)
+}
+
+/// Says where the server is and, in a sandbox, what to try.
+fn greet(running: &Running) {
     let (address, token) = (running.address, &running.sandbox_token);
+    if token.is_empty() {
+        say(&format!("florin listens on {address}"));
+        return;
+    }
     say(&format!("florin listens on {address} (sandbox: the clock moves and payments play)"));
     say("");
     say("a sandbox service token, which may call everything:");
@@ -121,13 +139,6 @@ pub async fn until_stopped(config: Config) -> Result<(), CliError> {
     say(&format!(
         "  grpcurl -plaintext -H 'authorization: Bearer {token}' {address} florin.sandbox.v1.ClockService/GetClock"
     ));
-    let stop = running.stop_signal();
-    tokio::spawn(async move {
-        wait_for_signal().await;
-        tracing::info!("stopping");
-        stop.cancel();
-    });
-    Ok(running.task.await??)
 }
 
 async fn wait_for_signal() {

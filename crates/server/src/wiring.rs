@@ -1,6 +1,6 @@
 //! How the slices are put together: ports, services, jobs. The only place that knows them all.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use florin_account::{AccountRpc, AuthRpc, IssuerRpc, register_service_token};
 use florin_api::{
@@ -40,7 +40,7 @@ use florin_invoicing::{
     BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs, Reversals,
 };
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
-use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments};
+use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments, Provider};
 use florin_platform::{
     Platform,
     call::Role,
@@ -62,15 +62,22 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     cli::CliError,
-    config::Config,
+    config::{Config, PaymentProvider, StripeAccount},
     migrate,
     pages::{CardEntry, Site},
-    provider::sandbox::SandboxProvider,
+    provider::{
+        sandbox::SandboxProvider,
+        stripe::{self, StripeProvider},
+    },
     seed,
+    webhook::Webhooks,
 };
 
 /// The service whose token a sandbox prints.
 const SANDBOX_SERVICE: &str = "sandbox";
+
+/// No answer of Stripe's is waited for longer; what comes later is found by the reconcile job.
+const STRIPE_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// A server, put together.
 pub(crate) struct Wired {
@@ -79,24 +86,28 @@ pub(crate) struct Wired {
     pub(crate) site: Site,
     pub(crate) health: Health,
     pub(crate) schedule: Schedule,
-    pub(crate) sandbox_token: String,
+    pub(crate) webhooks: Option<Webhooks>,
+    pub(crate) sandbox_token: Option<String>,
 }
 
 /// Puts a server together that listens on `address`.
 pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, CliError> {
     migrate::migrate(&config.database_url).await?;
-    let standings = Standings::new(config.clock(), Arc::new(Debts));
-    let platform = Platform {
-        db: Db::connect(&config.database_url).await?.keeping(Arc::new(standings.clone())),
-        clock: config.clock(),
-        key: config.server_key.clone(),
-    };
+    let (platform, standings) = platform(config).await?;
     let replica = replica(&platform).await?;
-    let sandbox_token = open_sandbox(&platform, config, &replica).await?;
+    let sandbox_token =
+        if config.sandbox { Some(open_sandbox(&platform, config, &replica).await?) } else { None };
     let public_url =
         if config.public_url.is_empty() { format!("http://{address}") } else { config.public_url.clone() };
 
-    let provider = Arc::new(SandboxProvider::new(platform.clone(), &public_url));
+    let sandbox = Arc::new(SandboxProvider::new(platform.clone(), &public_url));
+    let (provider, cards): (Arc<dyn Provider>, _) = match &config.payment_provider {
+        PaymentProvider::Sandbox => (sandbox.clone(), CardEntry::Sandbox),
+        PaymentProvider::Stripe(account) => {
+            let publishable_key = account.publishable_key.clone();
+            (Arc::new(stripe(&platform, account, &public_url)?), CardEntry::Stripe { publishable_key })
+        }
+    };
     let outcomes = Arc::new(MoneyOutcomes);
     let payments = Payments::new(platform.clone(), provider.clone(), outcomes.clone());
     let methods = Methods::new(platform.clone(), provider.clone(), outcomes, Arc::new(Needs))
@@ -150,7 +161,11 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         orders: orders.clone(),
         links: links.clone(),
         outcomes: None,
-        cards: CardEntry::Sandbox,
+        cards,
+    };
+    let webhooks = match &config.payment_provider {
+        PaymentProvider::Sandbox => None,
+        PaymentProvider::Stripe(_) => Some(Webhooks::new(payments.clone(), methods.clone())),
     };
     serve!(
         AccountServiceServer(AccountRpc::new(platform.clone())),
@@ -175,14 +190,55 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         NoticeServiceServer(NoticeRpc::new(platform.clone())),
     );
     if config.sandbox {
-        let outcomes = PaymentOutcomeRpc::in_sandbox(payments, methods, provider);
+        let outcomes = PaymentOutcomeRpc::in_sandbox(payments, methods, sandbox);
         site.outcomes = Some(outcomes.clone());
         serve!(
             ClockServiceServer(ClockRpc::new(platform.clone(), schedule.clone())),
             PaymentOutcomeServiceServer(outcomes),
         );
     }
-    Ok(Wired { platform, site, routes: routes.routes(), health, schedule, sandbox_token })
+    Ok(Wired { platform, site, webhooks, routes: routes.routes(), health, schedule, sandbox_token })
+}
+
+/// The database and the clock, with what keeps the standing of projects true in every transaction.
+async fn platform(config: &Config) -> Result<(Platform, Standings), DbErr> {
+    let standings = Standings::new(config.clock(), Arc::new(Debts));
+    let db = Db::connect(&config.database_url).await?.keeping(Arc::new(standings.clone()));
+    Ok((Platform { db, clock: config.clock(), key: config.server_key.clone() }, standings))
+}
+
+/// Loads the reference data of this version. What is there already is left as it is.
+pub(crate) async fn seed(config: &Config) -> Result<(), CliError> {
+    migrate::migrate(&config.database_url).await?;
+    let (platform, _) = platform(config).await?;
+    let replica = replica(&platform).await?;
+    seed::load(&platform, &replica).await
+}
+
+/// The token of the internal service `name`, which may act in `roles` from now on (R2.6).
+pub(crate) async fn token(config: &Config, name: &str, roles: &[Role]) -> Result<String, CliError> {
+    let (platform, _) = &platform(config).await?;
+    let registered = platform.db.write::<_, DbErr, _>(|tx| async move {
+        let now = platform.clock.now(&tx).await?;
+        register_service_token(platform, &tx, now, name, roles).await
+    });
+    Ok(registered.await?)
+}
+
+/// Stripe as it is configured; its customers come back to a page of ours.
+fn stripe(
+    platform: &Platform,
+    account: &StripeAccount,
+    public_url: &str,
+) -> Result<StripeProvider, CliError> {
+    let settings = stripe::Settings {
+        url: account.url.clone(),
+        secret_key: account.secret_key.clone(),
+        webhook_secrets: account.webhook_secrets.clone(),
+        return_url: format!("{public_url}/pay/return"),
+        answer_max: STRIPE_ANSWERS_WITHIN,
+    };
+    Ok(StripeProvider::new(platform.clone(), settings)?)
 }
 
 /// Reflection in both versions: grpcurl and Python ask for v1alpha, buf for v1.

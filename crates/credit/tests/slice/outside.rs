@@ -66,6 +66,7 @@ impl Provider for Bank {
         Capabilities {
             kinds: &[MethodKind::Card],
             refundable: &[MethodKind::Card],
+            approved_apart: &[MethodKind::Card],
             news: News::Asked,
             statement_characters_max: 22,
         }

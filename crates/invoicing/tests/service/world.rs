@@ -160,6 +160,7 @@ impl Provider for Till {
         Capabilities {
             kinds: &[MethodKind::Card],
             refundable: &[MethodKind::Card],
+            approved_apart: &[MethodKind::Card],
             news: News::Asked,
             statement_characters_max: 22,
         }

@@ -45,7 +45,8 @@ pub enum Actor {
     CardDeclinedFinal,
     /// A card the provider refuses to register.
     CardRejected,
-    /// A bank account: its registration waits for the mandate, its charges are PENDING until the bank decides.
+    /// A bank account: its registration waits for the mandate, unless that is given at the form; its charges are
+    /// PENDING until the bank decides.
     BankAccount,
     /// A PayPal account: its registration waits for the approval, and it can be charged after it.
     Paypal,

@@ -293,6 +293,7 @@ impl Provider for Scripted {
         Capabilities {
             kinds: &MethodKind::ALL,
             refundable: &MethodKind::ALL,
+            approved_apart: &MethodKind::ALL,
             news: News::Pushed,
             statement_characters_max: 22,
         }

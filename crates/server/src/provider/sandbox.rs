@@ -162,6 +162,7 @@ impl Provider for SandboxProvider {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             kinds: &MethodKind::ALL,
+            approved_apart: &MethodKind::ALL,
             refundable: &MethodKind::ALL,
             news: News::Pushed,
             statement_characters_max: STATEMENT_CHARACTERS_MAX,

@@ -12,8 +12,16 @@ impl Trial<'_> {
             (MethodKind::BankAccount, Actor::BankAccount),
             (MethodKind::Paypal, Actor::Paypal),
         ] {
-            if self.capabilities.kinds.contains(&kind) {
+            if !self.capabilities.kinds.contains(&kind) {
+                continue;
+            }
+            if self.capabilities.approved_apart.contains(&kind) {
                 self.registration_with_action(kind, actor).await;
+            } else {
+                let register = self.register_as(kind, actor).await;
+                let valid = self.provider().register(&register).await;
+                let kept = matches!(valid, Ok(Registration::Valid { .. }));
+                self.hold(&format!("{actor:?} is approved at the form"), kept, &valid);
             }
         }
         let rejected = self.register_as(MethodKind::Card, Actor::CardRejected).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use florin_account::Issuer;
+use florin_payment::Payments;
 use florin_platform::{
     Platform,
     call::Call,
@@ -15,6 +16,7 @@ use crate::{
     domain::billing_run::{BillingRun, BillingRunId},
     error::Error,
     service::{
+        advance::AdvanceInvoices,
         run::{BillingRuns, Progress, start},
         schedule::{Next, next},
     },
@@ -24,8 +26,11 @@ const BILLING_RUN: &str = "invoicing.billing-run";
 
 /// Every job of this slice.
 #[must_use]
-pub fn all(platform: &Platform, runs: BillingRuns) -> Vec<Arc<dyn Job>> {
-    vec![Arc::new(BillingRunJob::new(platform.clone(), runs))]
+pub fn all(platform: &Platform, runs: BillingRuns, payments: &Payments) -> Vec<Arc<dyn Job>> {
+    vec![
+        Arc::new(BillingRunJob::new(platform.clone(), runs)),
+        AdvanceInvoices::job(platform.clone(), payments.clone()),
+    ]
 }
 
 /// What ails one issuer's run stops no other issuer's: it is logged, and reported only when nothing else

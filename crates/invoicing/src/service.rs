@@ -1,5 +1,6 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
+pub(crate) mod advance;
 pub(crate) mod collect;
 pub(crate) mod credit_note;
 pub(crate) mod debts;

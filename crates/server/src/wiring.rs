@@ -121,7 +121,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     // lapses, and last what is computed from all of it.
     let mut jobs: Vec<Arc<dyn Job>> =
         vec![Arc::new(florin_payment::jobs::Reconcile::new(payments.clone(), methods.clone()))];
-    jobs.extend(florin_invoicing::jobs::all(&platform, runs));
+    jobs.extend(florin_invoicing::jobs::all(&platform, runs, &payments));
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));

@@ -239,3 +239,62 @@ async fn an_acknowledged_account_survives_a_kill() {
     assert_eq!(operator.accounts().get_account(get).await.unwrap().into_inner(), created);
     assert_eq!(caller.accounts().create_account(request).await.unwrap().into_inner(), created);
 }
+
+/// R5.1: the catalogue of a running server as a file, out and in, with a dry run and every mistake at once.
+#[test]
+fn the_catalogue_is_exported_and_imported_by_the_command_line() {
+    let db = database();
+    let server = Server::start(&db, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = |what: &[&str], file: &std::path::Path| {
+        let mut command = florin();
+        command.args([
+            "catalogue",
+            "--server",
+            &format!("http://{}", server.address),
+            "--token",
+            &server.token,
+        ]);
+        command.args(what).arg(file).output().unwrap()
+    };
+    for name in ["all.yaml", "all.json"] {
+        let file = folder.path().join(name);
+        let exported = catalogue(&["export"], &file);
+        assert!(exported.status.success(), "{}", text(&exported));
+        assert!(std::fs::read_to_string(&file).unwrap().contains("0.0000000016"), "ten decimals survive");
+        let imported = catalogue(&["import"], &file);
+        assert!(text(&imported).contains("nothing to change"), "{}", text(&imported));
+    }
+    let file = folder.path().join("more.yaml");
+    let more = "plans:\n  - code: x1-2\n    name: X1-2\n    family: INSTANCE\n    model: HOURLY\n    unit: hour\n    \
+                prices:\n      - { effective: 2027-05-01T00:00:00Z, per_month: { EUR: \"7.2\" } }\n";
+    std::fs::write(&file, more).unwrap();
+    let foreseen = text(&catalogue(&["import", "--dry-run"], &file));
+    assert!(
+        foreseen.contains("+ price of x1-2: 0.01 EUR (7.2 a month) from 2027-05-01T00:00:00Z on"),
+        "{foreseen}"
+    );
+    assert!(foreseen.contains("2 changes, and none of them made"), "{foreseen}");
+    assert!(text(&catalogue(&["import"], &file)).contains("2 changes made"));
+    assert!(text(&catalogue(&["import"], &file)).contains("nothing to change"));
+
+    std::fs::write(&file, more.replace("7.2", "7.3").replace("name: X1-2", "name: \"\"\n    colour: red"))
+        .unwrap();
+    let refused = catalogue(&["import"], &file);
+    assert!(!refused.status.success());
+    for wrong in
+        ["plans[0].colour: is not a field", "plans[0].name: must have 1 to 100", "(plan x1-2, line 2)"]
+    {
+        assert!(text(&refused).contains(wrong), "{wrong}: {}", text(&refused));
+    }
+    let mut stranger = florin();
+    stranger.args(["catalogue", "--server", &format!("http://{}", server.address), "import"]).arg(&file);
+    let refused = stranger.output().unwrap();
+    assert!(!refused.status.success() && text(&refused).contains("token"), "{}", text(&refused));
+}
+
+/// A database for a test that is not asynchronous itself.
+fn database() -> TestDatabase {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(TestDatabase::create(Backend::Sqlite))
+}

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 use florin_account::Treatment;
 use florin_platform::id::AccountId;
 use florin_project::{ProjectId, ResourceId};
-use florin_settlement::{Currency, Money, Period, PlanFamily, Quantity, TaxCategory, TaxRate, UnitPrice};
+use florin_settlement::{
+    Currency, Instant, Money, Period, PlanFamily, Quantity, TaxCategory, TaxRate, UnitPrice,
+};
 
 use super::invoice::Occasion;
 
@@ -123,4 +125,7 @@ pub(crate) struct Bill {
     pub currency: Currency,
     /// In any order.
     pub charges: Vec<Charge>,
+    /// Up to when the charges hold everything that fell due in advance (R5.3); none if they hold nothing of
+    /// it. Whoever issues the invoice notes that it is billed.
+    pub advance_until: Option<Instant>,
 }

@@ -26,6 +26,8 @@ pub(crate) struct InvoiceDraft {
     pub content: Content,
     /// What is taken from which lot; the only thing that may debit one (R7.6).
     pub plan: Plan,
+    /// Up to when it bills what fell due in advance (R5.3).
+    pub advance_until: Option<Instant>,
 }
 
 /// Why charges make no invoice. The project is set aside and reported (R8.7).
@@ -86,7 +88,7 @@ pub(crate) fn draft(bill: Bill, lots: &[Lot], at: Instant) -> Result<InvoiceDraf
         tax_lines,
         totals,
     };
-    Ok(InvoiceDraft { content, plan })
+    Ok(InvoiceDraft { content, plan, advance_until: bill.advance_until })
 }
 
 /// The invoices of one account's projects, in settlement order: what a project takes from a shared lot,

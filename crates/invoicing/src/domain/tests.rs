@@ -80,6 +80,7 @@ fn bill(number: u128, charges: Vec<Charge>) -> Bill {
         occasion: Occasion::Monthly(month()),
         currency: Currency::EUR,
         charges,
+        advance_until: None,
     }
 }
 

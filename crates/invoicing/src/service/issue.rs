@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | the accounts' lock rows | before anything is read, by the caller | two settlements of an account never overlap (R7.7) |
 //! | lots | [`florin_credit::lots::debit`], with the plans | only a plan debits a lot (R7.6) |
+//! | what fell due in advance | noted as billed, with the invoice that bills it | never twice (R5.3) |
 //! | payments | begun here, driven after the commit | no network inside a transaction |
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
 //!
@@ -22,6 +23,7 @@ use florin_platform::{
     notice, outbox,
     wire::{account_name, child_name, money},
 };
+use florin_project::AdvanceBilled;
 use florin_settlement::Instant;
 
 use crate::{
@@ -109,8 +111,17 @@ pub(crate) async fn issue(
     for ready in &ready {
         audit::record(tx, at, call, ready.owner(), &ready.name).await?;
     }
+    let billed = ready.iter().filter_map(billed_in_advance).collect::<Vec<_>>();
+    florin_project::advance::bill(tx, at, &billed).await?;
     number(tx, at, batch, &ready).await?;
     Ok(ready.iter().map(|ready| issued(ready, batch.collection)).collect())
+}
+
+/// What an invoice says to bill of what fell due in advance: its draft had all of it ([`super::settle`]).
+fn billed_in_advance(ready: &Ready<'_>) -> Option<AdvanceBilled> {
+    let (account, project) = (ready.owner(), ready.content().project);
+    let until = ready.draft.advance_until?;
+    Some(AdvanceBilled { account, project, until, invoice: ready.id.uuid() })
 }
 
 fn issued(ready: &Ready<'_>, collection: Collection) -> Issued {

@@ -89,7 +89,8 @@ impl Receivables for Debts {
 /// How far settlements are issued: [`florin_credit::SettlementHorizon`] (R7.3).
 ///
 /// An account waits for its issuer's next month, the first that no run is done with for it, once that
-/// month's settlement instant has come; and for every project of it that a run has set aside.
+/// month's settlement instant has come; for every project of it that a run has set aside; and for what fell due
+/// in advance and is not invoiced yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Horizon;
 
@@ -111,6 +112,10 @@ async fn unissued_since(
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, Instant>, Error> {
     let mut since = store::set_aside::unissued_since(tx, accounts).await?;
+    for (account, due) in florin_project::advance::oldest_unbilled(tx, accounts).await? {
+        let earliest = since.entry(account).or_insert(due);
+        *earliest = due.min(*earliest);
+    }
     let issuers: BTreeMap<_, _> =
         florin_account::issuers(tx).await?.into_iter().map(|issuer| (issuer.id.clone(), issuer)).collect();
     let mut open: BTreeMap<String, Next> = BTreeMap::new();

@@ -71,6 +71,7 @@ fn bill(order: &CreditOrder, account: &Account, at: Instant) -> Result<Bill, Err
         occasion: Occasion::Purchase(order.id),
         currency: account.currency,
         charges: vec![charge],
+        advance_until: None,
     })
 }
 

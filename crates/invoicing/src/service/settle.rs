@@ -15,7 +15,7 @@ use crate::{
     domain::{
         charge::{Bill, Charge, LineTax, Subject, Usage},
         draft::{DraftError, InvoiceDraft, settle_in_order},
-        invoice::Occasion,
+        invoice::{CauseId, Occasion},
     },
     error::Error,
 };
@@ -29,27 +29,70 @@ pub(crate) struct Settled {
     pub(crate) drafts: Vec<(BillableProject, Result<InvoiceDraft, DraftError>)>,
 }
 
-/// Drafts the invoices of `month` of `projects`, settled at `at` with usage up to `at`. The projects of
-/// an account stand together and in settlement order, and are all there: what one takes from a shared
-/// lot the next does not find (R7.7).
+/// Drafts the invoices of `month` of `projects`, settled at `at` with usage up to `at`, and with whatever fell
+/// due in advance by then and stands on no invoice. The projects of an account stand together and in settlement
+/// order, and are all there: what one takes from a shared lot the next does not find (R7.7).
 pub(crate) async fn settle(
     connection: &impl ConnectionTrait,
     month: Month,
     at: Instant,
     projects: &[BillableProject],
 ) -> Result<Settled, Error> {
-    let keys = projects.iter().map(|project| (project.account, project.project)).collect::<Vec<_>>();
-    let lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
-    settle_lines(connection, month, at, projects, lines).await
+    let keys = keys(projects);
+    let mut lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
+    lines.extend(florin_project::advance::unbilled(connection, &keys, at).await?);
+    let wanted = Wanted { month, at, advance_until: Some(at) };
+    draft(connection, wanted, projects, lines, || Occasion::Monthly(month)).await
 }
 
-/// As [`settle`], for what `lines` say was used: also for usage that is only foretold.
+/// As [`settle`], for what `lines` say was used: also for usage that is only foretold. Nothing of it is noted as
+/// billed should it be issued.
 pub(crate) async fn settle_lines(
     connection: &impl ConnectionTrait,
     month: Month,
     at: Instant,
     projects: &[BillableProject],
     lines: Vec<RatedLine>,
+) -> Result<Settled, Error> {
+    let wanted = Wanted { month, at, advance_until: None };
+    draft(connection, wanted, projects, lines, || Occasion::Monthly(month)).await
+}
+
+/// Drafts the invoices of what fell due in advance for `projects` up to `due`, the instant they are settled
+/// at, and stands on no invoice.
+pub(crate) async fn settle_advance(
+    connection: &impl ConnectionTrait,
+    at: Instant,
+    due: Instant,
+    projects: &[BillableProject],
+) -> Result<Settled, Error> {
+    let month = Month::of(due);
+    let lines = florin_project::advance::unbilled(connection, &keys(projects), due).await?;
+    // What a charge in advance is billed by is noted with the charge itself: the cause need not be told again.
+    let occasion = || Occasion::ProRata { month, cause: CauseId::generate(at) };
+    let wanted = Wanted { month, at: due, advance_until: Some(due) };
+    draft(connection, wanted, projects, lines, occasion).await
+}
+
+fn keys(projects: &[BillableProject]) -> Vec<(AccountId, ProjectId)> {
+    projects.iter().map(|project| (project.account, project.project)).collect()
+}
+
+/// What to draft: invoices of a month, settled at an instant, and up to when their lines hold everything that
+/// fell due in advance.
+#[derive(Clone, Copy)]
+struct Wanted {
+    month: Month,
+    at: Instant,
+    advance_until: Option<Instant>,
+}
+
+async fn draft(
+    connection: &impl ConnectionTrait,
+    Wanted { month, at, advance_until }: Wanted,
+    projects: &[BillableProject],
+    lines: Vec<RatedLine>,
+    occasion: impl Fn() -> Occasion,
 ) -> Result<Settled, Error> {
     let mut ids = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     ids.dedup();
@@ -71,9 +114,10 @@ pub(crate) async fn settle_lines(
             account: owner,
             project: project.project,
             issuer: account.issuer.clone(),
-            occasion: Occasion::Monthly(month),
+            occasion: occasion(),
             currency: account.currency,
             charges: charges.remove(&(owner, project.project)).unwrap_or_default(),
+            advance_until,
         };
         let bills = of_account.iter().map(bill).collect();
         let settled = settle_in_order(bills, lots.remove(&owner).unwrap_or_default(), at);

@@ -143,20 +143,6 @@ pub(crate) async fn of_order(
     Ok(row.map(|row| row.id))
 }
 
-/// The invoice of what became due in advance, if there is one.
-pub(crate) async fn of_cause(
-    connection: &impl ConnectionTrait,
-    account: AccountId,
-    cause: CauseId,
-) -> Result<Option<InvoiceId>, DbErr> {
-    let row = Entity::find()
-        .filter(Column::AccountId.eq(account))
-        .filter(Column::CauseId.eq(cause))
-        .one(connection)
-        .await?;
-    Ok(row.map(|row| row.id))
-}
-
 /// The final invoice of a project, if there is one.
 pub(crate) async fn final_of(
     connection: &impl ConnectionTrait,

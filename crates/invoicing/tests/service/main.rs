@@ -1,5 +1,6 @@
 //! The slice on the real store, on both backends.
 
+mod advance;
 mod billing_runs;
 mod credit_notes;
 mod disputes;

@@ -110,10 +110,8 @@ fn is_text(value: &Value) -> bool {
 
 fn unknown(record: &Mapping, fields: &[Field]) -> Vec<String> {
     let known = |key: &str| fields.iter().any(|(field, _, _)| *field == key);
-    let keys = record.keys().map(|key| match key {
-        Value::String(text) => text.clone(),
-        other => format!("{other:?}"),
-    });
+    let text = |key: &Value| key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
+    let keys = record.keys().map(text);
     keys.filter(|key| !known(key)).collect()
 }
 

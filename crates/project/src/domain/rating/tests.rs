@@ -247,7 +247,8 @@ proptest! {
                     if there { Some(1) } else { starts.then(|| held.from.day_of_month()) }
                 });
                 let days = month.days().get();
-                let last = days.min((end.micros() - month.start().micros()).div_euclid(86_400_000_000) as u32);
+                let until_end = (end.micros() - month.start().micros()).div_euclid(86_400_000_000);
+                let last = days.min(u32::try_from(until_end).expect("the months begin before the end"));
                 due.min().map_or(0, |first| (last + 1).saturating_sub(first)) * (PARTS / days)
             })
             .map(Decimal::from)

@@ -12,7 +12,7 @@ use florin_platform::{db::Tx, id::AccountId};
 use florin_testbed::on_both_backends;
 use sea_orm::DbErr;
 
-use crate::world::{World, at, cents, operator};
+use crate::world::{World, at, cents, operator, standings};
 
 const PLANS: &str = r#"
 plans:
@@ -56,14 +56,14 @@ async fn charge(world: &World) -> u32 {
 }
 
 async fn resize(world: &World, resource: &str, size: u32) {
-    let rpc = florin_project::ResourceRpc::new(world.platform.clone());
+    let rpc = florin_project::ResourceRpc::new(world.platform.clone(), standings());
     let size = Some(Decimal { value: size.to_string() });
     let request = ResizeResourceRequest { name: resource.to_owned(), size, ..Default::default() };
     rpc.resize_resource(operator(request)).await.expect("resized");
 }
 
 async fn switch(world: &World, resource: &str, plan: &str) {
-    let rpc = florin_project::ResourceRpc::new(world.platform.clone());
+    let rpc = florin_project::ResourceRpc::new(world.platform.clone(), standings());
     let plan = format!("plans/{plan}");
     let request = SwitchToMonthlyRequest { name: resource.to_owned(), plan, ..Default::default() };
     rpc.switch_to_monthly(operator(request)).await.expect("switched");

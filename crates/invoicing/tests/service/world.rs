@@ -45,7 +45,7 @@ use futures::StreamExt;
 use sea_orm::DbErr;
 use tonic::{Request, Status};
 
-fn standings() -> florin_project::Standings {
+pub(crate) fn standings() -> florin_project::Standings {
     florin_project::Standings::new(Clock::Sandbox, Arc::new(Debts))
 }
 

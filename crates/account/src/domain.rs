@@ -5,6 +5,7 @@ pub(crate) mod confirmation;
 pub(crate) mod issuer;
 pub(crate) mod legal_form;
 pub(crate) mod password;
+pub(crate) mod right;
 pub(crate) mod secret;
 pub(crate) mod terms;
 pub(crate) mod text;

@@ -2,7 +2,8 @@
 
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
-    access::unauthenticated, idempotency::RequestIdRefused, refusal::Refusal, violation::Violations,
+    access::unauthenticated, call::Right, idempotency::RequestIdRefused, refusal::Refusal,
+    violation::Violations,
 };
 use florin_settlement::Instant;
 use sea_orm::DbErr;
@@ -61,6 +62,15 @@ pub enum Error {
     /// Somebody without a session asked for something only a session has.
     #[error("this call needs a session")]
     NoSession,
+    /// There is no ACTIVE account of this name or handle.
+    #[error("no active account has this name or handle")]
+    GranteeUnknown,
+    /// The grantee has the right already.
+    #[error("the grantee has the right {} already", .0.as_str())]
+    RightHeld(Right),
+    /// As many rights are held on the resource as can be.
+    #[error("at most {0} rights can be held on one resource")]
+    RightsMax(u64),
     /// The same request id with another body.
     #[error(transparent)]
     RequestIdRefused(#[from] RequestIdRefused),
@@ -106,10 +116,54 @@ impl From<Error> for Status {
                 Refusal::new(Code::ResourceExhausted, ErrorReason::LoginThrottled, text).retry_after(wait)
             }
             Error::NoSession => unauthenticated(&text),
+            Error::GranteeUnknown => Refusal::failed_precondition(ErrorReason::GranteeUnknown, text),
+            Error::RightHeld(_) => Refusal::new(Code::AlreadyExists, ErrorReason::RightAlreadyGranted, text),
+            Error::RightsMax(limit) => {
+                Refusal::failed_precondition(ErrorReason::RightsLimitReached, text).with("limit", limit)
+            }
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Hash(error) => Refusal::internal(&error),
             Error::Database(error) => Refusal::database(&error),
         };
         refusal.into()
+    }
+}
+
+/// Why a caller does not reach a resource.
+#[derive(Debug, thiserror::Error)]
+pub enum RightRefused {
+    /// Missing, or not the caller's to know of.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// The caller holds rights on it, and none that allows this.
+    #[error("none of the rights held on {name} allows this")]
+    Insufficient {
+        /// What was asked for.
+        name: String,
+        /// What the caller holds.
+        held: Vec<Right>,
+        /// What would do; never empty.
+        needed: &'static [Right],
+    },
+    /// The database failed.
+    #[error("database")]
+    Database(#[from] DbErr),
+}
+
+impl From<RightRefused> for Refusal {
+    fn from(refused: RightRefused) -> Self {
+        let text = refused.to_string();
+        let listed =
+            |rights: &[Right]| rights.iter().map(|right| right.as_str()).collect::<Vec<_>>().join(",");
+        match refused {
+            RightRefused::NotFound(name) => Self::not_found(&name),
+            RightRefused::Insufficient { name, held, needed } => {
+                Self::new(Code::PermissionDenied, ErrorReason::RightInsufficient, text)
+                    .with("resource", name)
+                    .with("held", listed(&held))
+                    .with("needed", listed(needed))
+            }
+            RightRefused::Database(error) => Self::database(&error),
+        }
     }
 }

@@ -23,10 +23,11 @@ pub use domain::{
     terms::TermsDocument,
     vat::Treatment,
 };
-pub use error::Error;
+pub use error::{Error, RightRefused};
 pub use grpc::{account::AccountRpc, auth::AuthRpc, issuer::IssuerRpc};
 pub use service::{
     authenticate::TokenAuthenticator,
+    limits::set_project_limit,
     query::{
         billing_delays, domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers,
         unaccepted_terms, vat_treatment,
@@ -34,6 +35,16 @@ pub use service::{
     terms::document_name as terms_document_name,
     tokens::register_service_token,
 };
+
+/// Rights: who may do what on a named resource (R4.5).
+pub mod rights {
+    pub use crate::{
+        domain::right::{Grant, Reach, RightId, RightKind},
+        service::rights::{
+            NewGrant, find, grant, list, reach, reach_account, revoke, right_name, shared_with,
+        },
+    };
+}
 
 use florin_platform::{db::Tx, id::AccountId};
 use sea_orm::DbErr;

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod issuer;
 pub(crate) mod lock;
+pub(crate) mod right;
 pub(crate) mod session;
 pub(crate) mod terms;
 pub(crate) mod throttle;

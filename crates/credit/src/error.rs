@@ -25,6 +25,12 @@ pub enum Error {
     /// Missing, or someone else's.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// The caller does not reach what is named.
+    #[error(transparent)]
+    Right(#[from] florin_account::RightRefused),
+    /// A guest pays with the default method only (R4.5).
+    #[error("for another account's project only its default method pays, or its payment link")]
+    OnlyDefaultMethod,
     /// The account is not ACTIVE.
     #[error("the account is {state}, not ACTIVE")]
     AccountNotActive {
@@ -155,6 +161,10 @@ impl From<Error> for Status {
         let refusal = match error {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
+            Error::Right(refused) => refused.into(),
+            Error::OnlyDefaultMethod => {
+                Refusal::new(Code::PermissionDenied, ErrorReason::OnlyDefaultMethod, &text)
+            }
             Error::AccountNotActive { state } => {
                 precondition(ErrorReason::AccountNotActive).with("state", state)
             }

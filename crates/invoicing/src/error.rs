@@ -22,6 +22,9 @@ pub enum Error {
     /// Missing, or someone else's.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// The caller does not reach what is named.
+    #[error(transparent)]
+    Right(#[from] florin_account::RightRefused),
     /// The month cannot be billed yet (R7.3).
     #[error("the month can be billed from {settlement} on")]
     PeriodNotOver {
@@ -95,6 +98,7 @@ impl Error {
             }
             Self::Invalid(_)
             | Self::NotFound(_)
+            | Self::Right(_)
             | Self::PeriodNotOver { .. }
             | Self::RunInProgress { .. }
             | Self::EarlierMonthUnbilled { .. }
@@ -169,6 +173,7 @@ impl From<Error> for Status {
         let refusal = match error {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
+            Error::Right(refused) => refused.into(),
             Error::PeriodNotOver { settlement } => {
                 Refusal::failed_precondition(ErrorReason::PeriodNotOver, text)
                     .with("settlement_time", settlement)

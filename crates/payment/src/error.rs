@@ -21,6 +21,9 @@ pub enum Error {
     /// Missing, or someone else's.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// The caller does not reach what is named.
+    #[error(transparent)]
+    Right(#[from] florin_account::RightRefused),
     /// The account cannot register methods now.
     #[error("the account is {state}, not ACTIVE")]
     AccountNotActive {
@@ -111,6 +114,7 @@ impl From<Error> for Status {
         let refusal = match error {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
+            Error::Right(refused) => refused.into(),
             Error::AccountNotActive { state } => {
                 precondition(ErrorReason::AccountNotActive).with("state", state)
             }

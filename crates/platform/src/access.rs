@@ -6,7 +6,7 @@ use florin_api::error::v1::ErrorReason;
 use tonic::Code;
 
 use crate::{
-    call::{Principal, Role},
+    call::{Principal, Right, Role},
     refusal::Refusal,
 };
 
@@ -19,6 +19,8 @@ pub struct Access {
     pub customer: bool,
     /// A service with one of these roles, for any account.
     pub roles: &'static [Role],
+    /// A customer with one of these rights on a resource of another account, for that resource (R4.5).
+    pub shared: &'static [Right],
 }
 
 /// As what a caller was let in.
@@ -47,9 +49,16 @@ impl AccessTable {
         self.0.get(method).copied()
     }
 
+    /// Which rights on a resource of another account let a customer call `method` for it.
+    #[must_use]
+    pub fn shared(&self, method: &str) -> &'static [Right] {
+        self.rule(method).map_or(&[], |rule| rule.shared)
+    }
+
     /// Lets `principal` call `method`, or says why not.
     pub fn admit(&self, method: &str, principal: &Principal) -> Result<Admitted, Refusal> {
-        let rule = self.rule(method).unwrap_or(Access { anonymous: false, customer: false, roles: &[] });
+        let nobody = Access { anonymous: false, customer: false, roles: &[], shared: &[] };
+        let rule = self.rule(method).unwrap_or(nobody);
         if let Principal::Service { roles, .. } = principal
             && roles.iter().any(|role| rule.roles.contains(role))
         {

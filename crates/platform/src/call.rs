@@ -50,6 +50,44 @@ impl Role {
     }
 }
 
+/// What one account may let another do with a resource of its own (R4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Right {
+    /// Whatever the account itself may do with it.
+    Owner,
+    /// The same, but for making and unmaking owners.
+    Admin,
+    /// What costs and is paid.
+    Billing,
+    /// What runs.
+    Technical,
+    /// Reading.
+    ReadOnly,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 5] = [Self::Owner, Self::Admin, Self::Billing, Self::Technical, Self::ReadOnly];
+
+    /// The stored form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "OWNER",
+            Self::Admin => "ADMIN",
+            Self::Billing => "BILLING",
+            Self::Technical => "TECHNICAL",
+            Self::ReadOnly => "READ_ONLY",
+        }
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|right| right.as_str() == text)
+    }
+}
+
 /// The caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
@@ -92,6 +130,10 @@ pub struct Call {
     pub trace: String,
     /// Whether the access table let a service in for one of its roles, to act on any account.
     pub by_role: bool,
+    /// Any of these rights lets another account make this call for a resource that was shared with it, as
+    /// the access table has it; none for most. The rights themselves are looked up where the resource is
+    /// known.
+    pub shared: &'static [Right],
 }
 
 impl Call {
@@ -103,6 +145,7 @@ impl Call {
             method: String::new(),
             trace: String::new(),
             by_role: false,
+            shared: &[],
         })
     }
 
@@ -114,6 +157,7 @@ impl Call {
             method: name.to_owned(),
             trace: String::new(),
             by_role: true,
+            shared: &[],
         }
     }
 
@@ -125,6 +169,16 @@ impl Call {
             Principal::Anonymous => false,
             Principal::Customer { account, .. } => *account == owner,
             Principal::Service { .. } => self.by_role,
+        }
+    }
+
+    /// The account whose rights on others' resources may admit it here: a customer's, where the access table
+    /// lets any right in.
+    #[must_use]
+    pub fn guest(&self) -> Option<AccountId> {
+        match &self.principal {
+            Principal::Customer { account, .. } if !self.shared.is_empty() => Some(*account),
+            Principal::Customer { .. } | Principal::Anonymous | Principal::Service { .. } => None,
         }
     }
 

@@ -31,7 +31,7 @@ impl Authenticator for Nobody {
     }
 }
 
-const OPEN: Access = Access { anonymous: true, customer: true, roles: &[] };
+const OPEN: Access = Access { anonymous: true, customer: true, roles: &[], shared: &[] };
 
 async fn panics() -> Response<Body> {
     panic!("a secret detail")

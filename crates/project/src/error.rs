@@ -1,5 +1,6 @@
 //! What can go wrong with projects, in the domain's words, and what the caller is told.
 
+use florin_account::RightRefused;
 use florin_api::error::v1::ErrorReason;
 use florin_platform::{
     coalesce::Unanswered,
@@ -19,6 +20,7 @@ use crate::{
         hold::{HoldRefusal, HoldState},
         plan::PlanChangeError,
         project::ProjectState,
+        quota::Quota,
         rating::RatingError,
     },
     ports::PortError,
@@ -56,6 +58,36 @@ pub enum Error {
     /// Only an active project can hold more.
     #[error("the project is {}, not ACTIVE", .0.as_str())]
     NotActive(ProjectState),
+    /// It is being deleted, deleted or canceled.
+    #[error("the project is {}", .0.as_str())]
+    NotLive(ProjectState),
+    /// Nothing to lift, or to acknowledge.
+    #[error("the project is {}, and not suspended this way", .0.as_str())]
+    NotSuspended(ProjectState),
+    /// An operator did so before.
+    #[error("an operator has suspended the project before")]
+    AlreadySuspended,
+    /// The project holds as much as it may (R4.7).
+    #[error("the project may hold {} resources of the family {}, and holds {}", .0.limit, .0.family.as_str(), .0.in_use)]
+    QuotaExceeded(Quota),
+    /// The account owes (R9.3).
+    #[error("the account has an unpaid debt")]
+    DebtUnpaid,
+    /// There is no live token.
+    #[error("no deletion is requested, or its token is used up; request it again")]
+    DeletionNotRequested,
+    /// Not the token that was mailed.
+    #[error("this is not the token that was mailed last")]
+    DeletionTokenWrong,
+    /// The token's time is over.
+    #[error("the token has expired; request the deletion again")]
+    DeletionTokenExpired,
+    /// A token was mailed a moment ago.
+    #[error("a token was mailed less than a minute ago")]
+    DeletionRequestedTooSoon {
+        /// Another may be mailed after so long.
+        wait: std::time::Duration,
+    },
     /// There is no such plan.
     #[error("there is no plan {0}")]
     PlanUnknown(String),
@@ -168,9 +200,6 @@ pub enum Error {
         /// Why not.
         refusal: HoldRefusal,
     },
-    /// Only a project that is not over is watched.
-    #[error("the project is {}", .0.as_str())]
-    NotLive(ProjectState),
     /// Another currency than the account's.
     #[error("the account's currency is {expected}, not {given}")]
     CurrencyMismatch {
@@ -197,6 +226,12 @@ pub enum Error {
     /// An amount that cannot be rounded.
     #[error("an amount out of range")]
     Rounding(#[from] RoundingError),
+    /// The caller does not reach what is named.
+    #[error(transparent)]
+    Right(#[from] RightRefused),
+    /// The account slice refused.
+    #[error(transparent)]
+    Account(#[from] florin_account::Error),
     /// The credit slice refused.
     #[error(transparent)]
     Credit(#[from] florin_credit::Error),
@@ -315,6 +350,23 @@ impl From<Error> for Status {
             Error::NotActive(state) => {
                 failed(ErrorReason::ProjectNotActive, &text).with("state", state.as_str())
             }
+            Error::NotLive(state) => failed(ErrorReason::ProjectNotLive, &text).with("state", state.as_str()),
+            Error::NotSuspended(state) => {
+                failed(ErrorReason::ProjectNotSuspended, &text).with("state", state.as_str())
+            }
+            Error::AlreadySuspended => failed(ErrorReason::ProjectAlreadySuspended, &text),
+            Error::QuotaExceeded(quota) => failed(ErrorReason::QuotaExceeded, &text)
+                .with("family", quota.family.as_str())
+                .with("limit", quota.limit)
+                .with("in_use", quota.in_use),
+            Error::DebtUnpaid => failed(ErrorReason::DebtUnpaid, &text),
+            Error::DeletionNotRequested => failed(ErrorReason::DeletionNotRequested, &text),
+            Error::DeletionTokenWrong => failed(ErrorReason::DeletionTokenWrong, &text),
+            Error::DeletionTokenExpired => failed(ErrorReason::DeletionTokenExpired, &text),
+            Error::DeletionRequestedTooSoon { wait } => {
+                Refusal::new(Code::ResourceExhausted, ErrorReason::DeletionRequestRateLimited, text)
+                    .retry_after(wait)
+            }
             Error::PlanUnknown(plan) => Refusal::new(Code::NotFound, ErrorReason::PlanUnknown, text)
                 .with("resource", format!("plans/{plan}")),
             Error::PlanRetired { .. } => failed(ErrorReason::PlanRetired, &text),
@@ -356,7 +408,6 @@ impl From<Error> for Status {
                     .with("state", hold_state(state)),
                 HoldRefusal::DoesNotFit => failed(ErrorReason::HoldDoesNotFit, &text).with("resource", hold),
             },
-            Error::NotLive(state) => failed(ErrorReason::ProjectNotLive, &text).with("state", state.as_str()),
             Error::CurrencyMismatch { expected, .. } => {
                 failed(ErrorReason::CurrencyMismatch, &text).with("expected", expected)
             }
@@ -368,6 +419,8 @@ impl From<Error> for Status {
             Error::Rating(error) => Refusal::internal(&error),
             Error::Money(error) => Refusal::internal(&error),
             Error::Rounding(error) => Refusal::internal(&error),
+            Error::Right(refused) => refused.into(),
+            Error::Account(error) => return error.into(),
             Error::Credit(error) => return error.into(),
             Error::Payment(error) => return error.into(),
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),

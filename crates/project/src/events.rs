@@ -3,8 +3,9 @@
 pub(crate) use florin_api::event::v1::{
     AdvanceChargeDue, BudgetThresholdReached, HoldPlaced, HoldReleased, PlanCreated, PlanRetired,
     PlanUpdated, PrepaidFundsExhausted, PrepaidFundsRestored, PriceVersionAdded, PriceVersionEnded,
-    ProjectActivated, ProjectCanceled, ProjectCreated, ProjectDeleted, ProjectDeletionStarted,
-    ProjectResumed, ProjectSuspended, ProjectSuspensionLifted, ProjectUpdated, ResourceAdded,
-    ResourceRemoved, ResourceResized, ResourceSwitchedToMonthly, ResourceUpdated, SpendCapReached,
-    SpendingControlsChanged,
+    ProjectActivated, ProjectCanceled, ProjectCreated, ProjectDeleted, ProjectDeletionRequested,
+    ProjectDeletionStarted, ProjectDeletionWithdrawn, ProjectResumed, ProjectSuspended,
+    ProjectSuspensionAcknowledged, ProjectSuspensionLifted, ProjectUpdated, QuotaChanged, ResourceAdded,
+    ResourceRemoved, ResourceResized, ResourceSwitchedToMonthly, ResourceUpdated, RightGranted, RightRevoked,
+    SpendCapReached, SpendingControlsChanged,
 };

@@ -33,6 +33,7 @@ pub use domain::{
         ChargeModel, Plan, PlanChangeError, PlanCode, PriceVersion, PricedPlan, Timing, Unit, earliest_change,
     },
     project::{Funding, Moved, Project, ProjectName, ProjectState, project_name},
+    quota::Quota,
     rating::{Burn, RatingError, StartingCost},
     resource::{Labels, Resource, ResourceId, ResourceKind, resource_name},
     tariff::OwnPrice,
@@ -68,6 +69,16 @@ pub mod advance {
 /// What goes on costing: for runways, holds and caps (R4.8).
 pub mod burn {
     pub use crate::service::burn::{of_projects, of_starting};
+}
+
+/// What issuers allow their customers' projects: graces and quotas (R4.6, R4.7).
+pub mod policy {
+    pub use crate::service::policy::import;
+}
+
+/// How much of each plan family a project may hold, and holds (R4.7).
+pub mod quotas {
+    pub use crate::service::quotas::of_project;
 }
 
 /// Usage, rated: what estimates and invoices are made of (R1.4, R5.6).

@@ -3,7 +3,10 @@
 //! What is said of a suspended project always says that its resources are charged while they exist (R4.3).
 
 use florin_account::Account;
-use florin_platform::notice::{Notice, SECRET};
+use florin_platform::{
+    call::Right,
+    notice::{Notice, SECRET},
+};
 use florin_settlement::Instant;
 
 use crate::domain::{
@@ -330,4 +333,118 @@ pub(crate) fn deleted(account: &Account, project: &Project) -> Notice {
         ),
     };
     notice("project.deleted", account, text)
+}
+
+/// What a right is called, in `language`.
+fn right_called(language: &str, right: Right) -> &'static str {
+    match (language, right) {
+        ("fr", Right::Owner) => "propriétaire",
+        ("fr", Right::Admin) => "administration",
+        ("fr", Right::Billing) => "facturation",
+        ("fr", Right::Technical) => "technique",
+        ("fr", Right::ReadOnly) => "lecture seule",
+        ("nl", Right::Owner) => "eigenaar",
+        ("nl", Right::Admin) => "beheer",
+        ("nl", Right::Billing) => "facturatie",
+        ("nl", Right::Technical) => "techniek",
+        ("nl", Right::ReadOnly) => "alleen lezen",
+        ("de", Right::Owner) => "Eigentümer",
+        ("de", Right::Admin) => "Verwaltung",
+        ("de", Right::Billing) => "Abrechnung",
+        ("de", Right::Technical) => "Technik",
+        ("de", Right::ReadOnly) => "nur lesen",
+        (_, Right::Owner) => "owner",
+        (_, Right::Admin) => "administration",
+        (_, Right::Billing) => "billing",
+        (_, Right::Technical) => "technical",
+        (_, Right::ReadOnly) => "read only",
+    }
+}
+
+/// A right on `project` of `owner` was given to `grantee`; told to both, each as `to`.
+pub(crate) fn right_granted(
+    to: &Account,
+    owner: &Account,
+    grantee: &Account,
+    project: &Project,
+    right: Right,
+) -> Notice {
+    let language = to.profile.language.as_str();
+    let (name, right) = (&project.name, right_called(language, right));
+    let (owner, grantee, resource) = (&owner.handle, &grantee.handle, project.resource_name());
+    let text = match language {
+        "fr" => (
+            format!("Droit accordé sur le projet « {name} »"),
+            format!(
+                "Bonjour,\n\nle compte {owner} a accordé au compte {grantee} le droit « {right} » sur le projet \
+                 « {name} » ({resource}).\n"
+            ),
+        ),
+        "nl" => (
+            format!("Recht verleend op het project “{name}”"),
+            format!(
+                "Hallo,\n\naccount {owner} heeft account {grantee} het recht “{right}” verleend op het project \
+                 “{name}” ({resource}).\n"
+            ),
+        ),
+        "de" => (
+            format!("Recht am Projekt „{name}“ erteilt"),
+            format!(
+                "Guten Tag,\n\ndas Konto {owner} hat dem Konto {grantee} das Recht „{right}“ am Projekt „{name}“ \
+                 ({resource}) erteilt.\n"
+            ),
+        ),
+        _ => (
+            format!("Right granted on the project “{name}”"),
+            format!(
+                "Hello,\n\nthe account {owner} has given the account {grantee} the right “{right}” on the project \
+                 “{name}” ({resource}).\n"
+            ),
+        ),
+    };
+    notice("project.right-granted", to, text)
+}
+
+/// `grantee` no longer holds a right on `project` of `owner`; told to both, each as `to`.
+pub(crate) fn right_revoked(
+    to: &Account,
+    owner: &Account,
+    grantee: &Account,
+    project: &Project,
+    right: Right,
+) -> Notice {
+    let language = to.profile.language.as_str();
+    let (name, right) = (&project.name, right_called(language, right));
+    let (owner, grantee, resource) = (&owner.handle, &grantee.handle, project.resource_name());
+    let text = match language {
+        "fr" => (
+            format!("Droit retiré sur le projet « {name} »"),
+            format!(
+                "Bonjour,\n\nle compte {grantee} n'a plus le droit « {right} » sur le projet « {name} » ({resource}) \
+                 du compte {owner}.\n"
+            ),
+        ),
+        "nl" => (
+            format!("Recht ingetrokken op het project “{name}”"),
+            format!(
+                "Hallo,\n\naccount {grantee} heeft niet langer het recht “{right}” op het project “{name}” \
+                 ({resource}) van account {owner}.\n"
+            ),
+        ),
+        "de" => (
+            format!("Recht am Projekt „{name}“ entzogen"),
+            format!(
+                "Guten Tag,\n\ndas Konto {grantee} hat das Recht „{right}“ am Projekt „{name}“ ({resource}) des Kontos \
+                 {owner} nicht mehr.\n"
+            ),
+        ),
+        _ => (
+            format!("Right revoked on the project “{name}”"),
+            format!(
+                "Hello,\n\nthe account {grantee} no longer has the right “{right}” on the project “{name}” \
+                 ({resource}) of the account {owner}.\n"
+            ),
+        ),
+    };
+    notice("project.right-revoked", to, text)
 }

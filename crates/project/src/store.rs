@@ -1,5 +1,6 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
+pub(crate) mod acknowledgement;
 pub(crate) mod advance;
 pub(crate) mod budget;
 pub(crate) mod control;
@@ -10,6 +11,7 @@ pub(crate) mod own_price;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod project;
+pub(crate) mod quota;
 pub(crate) mod resource;
 pub(crate) mod set;
 pub(crate) mod standing;

@@ -2,25 +2,45 @@
 
 use florin_platform::{
     access::{Access, AccessTable},
-    call::Role::{self, ControlPlane, Finance, Marketing, Operator, Sandbox},
+    call::{
+        Right,
+        Role::{self, ControlPlane, Finance, Marketing, Operator, Sandbox},
+    },
 };
 
-const ANYONE: Access = Access { anonymous: true, customer: true, roles: &[] };
+const ANYONE: Access = Access { anonymous: true, customer: true, roles: &[], shared: &[] };
 
 /// Anybody, and one of `roles` for any account.
 const fn anyone_and(roles: &'static [Role]) -> Access {
-    Access { anonymous: true, customer: true, roles }
+    Access { anonymous: true, customer: true, roles, shared: &[] }
 }
 
 /// The customer themselves, or one of `roles` for any account.
 const fn customer(roles: &'static [Role]) -> Access {
-    Access { anonymous: false, customer: true, roles }
+    Access { anonymous: false, customer: true, roles, shared: &[] }
 }
 
 /// One of `roles` only.
 const fn service(roles: &'static [Role]) -> Access {
-    Access { anonymous: false, customer: false, roles }
+    Access { anonymous: false, customer: false, roles, shared: &[] }
 }
+
+/// The customer themselves, one of `roles` for any account, or another account that holds one of `rights` on
+/// the project (R4.5). This column is the table of rights; README shows it to people.
+const fn shared(roles: &'static [Role], rights: &'static [Right]) -> Access {
+    Access { anonymous: false, customer: true, roles, shared: rights }
+}
+
+/// What runs in a project and how much of it was used: everybody with a right.
+const MEMBERS: &[Right] = &Right::ALL;
+/// What a project costs, and with what it is paid.
+const ACCOUNTANTS: &[Right] = &[Right::Owner, Right::Admin, Right::Billing, Right::ReadOnly];
+/// Buying, redeeming and paying for a project.
+const PAYERS: &[Right] = &[Right::Owner, Right::Admin, Right::Billing];
+/// Adding, resizing and removing what runs.
+const TECHNICIANS: &[Right] = &[Right::Owner, Right::Admin, Right::Technical];
+/// The project itself: its name, its rights, its end.
+const MANAGERS: &[Right] = &[Right::Owner, Right::Admin];
 
 /// The whole table; a method that is missing here may be called by nobody.
 pub const ACCESS: &[(&str, Access)] = &[
@@ -40,8 +60,8 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.payment.v1.PaymentMethodService/ListOfferedKinds", customer(&[Operator])),
     ("florin.payment.v1.PaymentMethodService/CreatePaymentMethod", customer(&[])),
     ("florin.payment.v1.PaymentMethodService/ConfirmPaymentMethod", customer(&[])),
-    ("florin.payment.v1.PaymentMethodService/GetPaymentMethod", customer(&[Operator, Finance])),
-    ("florin.payment.v1.PaymentMethodService/ListPaymentMethods", customer(&[Operator, Finance])),
+    ("florin.payment.v1.PaymentMethodService/GetPaymentMethod", shared(&[Operator, Finance], PAYERS)),
+    ("florin.payment.v1.PaymentMethodService/ListPaymentMethods", shared(&[Operator, Finance], PAYERS)),
     ("florin.payment.v1.PaymentMethodService/SetDefaultPaymentMethod", customer(&[])),
     ("florin.payment.v1.PaymentMethodService/UpdatePaymentMethod", customer(&[])),
     ("florin.payment.v1.PaymentMethodService/DeletePaymentMethod", customer(&[])),
@@ -49,17 +69,32 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.payment.v1.PaymentService/ListPayments", customer(&[Operator, Finance])),
     ("florin.project.v1.ProjectService/CheckEligibility", customer(&[Operator])),
     ("florin.project.v1.ProjectService/CreateProject", customer(&[])),
-    ("florin.project.v1.ProjectService/CancelProject", customer(&[Operator])),
-    ("florin.project.v1.ProjectService/GetProject", customer(&[Operator, ControlPlane, Finance])),
+    ("florin.project.v1.ProjectService/CancelProject", shared(&[Operator], MANAGERS)),
+    ("florin.project.v1.ProjectService/GetProject", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
     ("florin.project.v1.ProjectService/ListProjects", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.project.v1.ProjectService/UpdateProject", customer(&[Operator])),
-    ("florin.project.v1.ResourceService/AddResource", customer(&[ControlPlane])),
-    ("florin.project.v1.ResourceService/GetResource", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.project.v1.ResourceService/ListResources", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.project.v1.ResourceService/UpdateResource", customer(&[ControlPlane])),
-    ("florin.project.v1.ResourceService/ResizeResource", customer(&[ControlPlane])),
-    ("florin.project.v1.ResourceService/SwitchToMonthly", customer(&[ControlPlane])),
-    ("florin.project.v1.ResourceService/RemoveResource", customer(&[ControlPlane])),
+    ("florin.project.v1.ProjectService/UpdateProject", shared(&[Operator], MANAGERS)),
+    ("florin.project.v1.ProjectService/SuspendProject", service(&[Operator])),
+    ("florin.project.v1.ProjectService/ResumeProject", service(&[Operator])),
+    ("florin.project.v1.ProjectService/AcknowledgeSuspension", service(&[ControlPlane])),
+    ("florin.project.v1.ProjectService/ListSuspensionAcknowledgements", service(&[Operator, ControlPlane])),
+    ("florin.project.v1.ProjectService/RequestProjectDeletion", shared(&[], MANAGERS)),
+    ("florin.project.v1.ProjectService/WithdrawProjectDeletion", shared(&[Operator], MANAGERS)),
+    ("florin.project.v1.ProjectService/ConfirmProjectDeletion", shared(&[], MANAGERS)),
+    ("florin.project.v1.ProjectService/GrantRight", shared(&[], MANAGERS)),
+    // Everybody may give up what they hold; what else they may revoke is decided by the account slice.
+    ("florin.project.v1.ProjectService/RevokeRight", shared(&[Operator], MEMBERS)),
+    ("florin.project.v1.ProjectService/ListRights", shared(&[Operator], MANAGERS)),
+    ("florin.project.v1.ProjectService/ListHeldRights", customer(&[Operator])),
+    ("florin.project.v1.ProjectService/SetQuota", service(&[Operator])),
+    ("florin.project.v1.ProjectService/ListQuotas", shared(&[Operator, ControlPlane], MEMBERS)),
+    ("florin.project.v1.ProjectService/SetProjectLimit", service(&[Operator])),
+    ("florin.project.v1.ResourceService/AddResource", shared(&[ControlPlane], TECHNICIANS)),
+    ("florin.project.v1.ResourceService/GetResource", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
+    ("florin.project.v1.ResourceService/ListResources", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
+    ("florin.project.v1.ResourceService/UpdateResource", shared(&[ControlPlane], TECHNICIANS)),
+    ("florin.project.v1.ResourceService/ResizeResource", shared(&[ControlPlane], TECHNICIANS)),
+    ("florin.project.v1.ResourceService/SwitchToMonthly", shared(&[ControlPlane], TECHNICIANS)),
+    ("florin.project.v1.ResourceService/RemoveResource", shared(&[ControlPlane], TECHNICIANS)),
     // Anybody may see the list; an account's own prices are seen by the account, or in one of these roles.
     ("florin.project.v1.CatalogService/GetPlan", anyone_and(&[Operator, Marketing, Finance, ControlPlane])),
     ("florin.project.v1.CatalogService/ListPlans", anyone_and(&[Operator, Marketing, Finance, ControlPlane])),
@@ -85,27 +120,25 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.project.v1.BudgetService/GetSpendingControls", customer(&[Operator])),
     ("florin.project.v1.BudgetService/SetSpendCap", customer(&[Operator])),
     ("florin.project.v1.BudgetService/SetPrepaidOnly", customer(&[Operator])),
-    ("florin.project.v1.CatalogService/GetPlan", ANYONE),
-    ("florin.project.v1.CatalogService/ListPlans", ANYONE),
-    ("florin.project.v1.UsageService/GetCurrentUsage", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.project.v1.UsageService/GetUsageForecast", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.project.v1.UsageService/ListUsageHistory", customer(&[Operator, ControlPlane, Finance])),
-    ("florin.credit.v1.CreditOrderService/PreviewCreditOrder", customer(&[Operator])),
-    ("florin.credit.v1.CreditOrderService/CreateCreditOrder", customer(&[])),
+    ("florin.project.v1.UsageService/GetCurrentUsage", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
+    ("florin.project.v1.UsageService/GetUsageForecast", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
+    ("florin.project.v1.UsageService/ListUsageHistory", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
+    ("florin.credit.v1.CreditOrderService/PreviewCreditOrder", shared(&[Operator], PAYERS)),
+    ("florin.credit.v1.CreditOrderService/CreateCreditOrder", shared(&[], PAYERS)),
     // A payment link needs no session: whoever holds the link may pay (R6.3).
-    ("florin.credit.v1.CreditOrderService/PayCreditOrder", ANYONE),
-    ("florin.credit.v1.CreditOrderService/CancelCreditOrder", customer(&[Operator])),
-    ("florin.credit.v1.CreditOrderService/GetCreditOrder", customer(&[Operator, Finance])),
-    ("florin.credit.v1.CreditOrderService/ListCreditOrders", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditOrderService/PayCreditOrder", Access { shared: PAYERS, ..ANYONE }),
+    ("florin.credit.v1.CreditOrderService/CancelCreditOrder", shared(&[Operator], PAYERS)),
+    ("florin.credit.v1.CreditOrderService/GetCreditOrder", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.credit.v1.CreditOrderService/ListCreditOrders", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.credit.v1.CreditOrderService/WithdrawCreditOrder", customer(&[Operator])),
-    ("florin.credit.v1.CreditOrderService/GetCreditOrderDocument", customer(&[Operator, Finance])),
-    ("florin.credit.v1.CreditService/ListCredits", customer(&[Operator, Finance])),
-    ("florin.credit.v1.CreditService/GetCredit", customer(&[Operator, Finance])),
-    ("florin.credit.v1.CreditService/ListMovements", customer(&[Operator, Finance])),
+    ("florin.credit.v1.CreditOrderService/GetCreditOrderDocument", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.credit.v1.CreditService/ListCredits", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.credit.v1.CreditService/GetCredit", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.credit.v1.CreditService/ListMovements", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.credit.v1.CreditService/ConfigureTopUp", customer(&[])),
     ("florin.credit.v1.CreditService/GetTopUp", customer(&[Operator, Finance])),
-    ("florin.credit.v1.VoucherService/CheckVoucher", customer(&[])),
-    ("florin.credit.v1.VoucherService/RedeemVoucher", customer(&[])),
+    ("florin.credit.v1.VoucherService/CheckVoucher", shared(&[], PAYERS)),
+    ("florin.credit.v1.VoucherService/RedeemVoucher", shared(&[], PAYERS)),
     ("florin.credit.v1.CampaignService/CreateCampaign", service(&[Marketing])),
     ("florin.credit.v1.CampaignService/GetCampaign", service(&[Marketing, Finance])),
     ("florin.credit.v1.CampaignService/ListCampaigns", service(&[Marketing, Finance])),
@@ -116,12 +149,12 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.credit.v1.GrantService/GrantLaunchPad", service(&[Finance])),
     ("florin.credit.v1.GrantService/GrantLoyalty", service(&[Finance])),
     ("florin.credit.v1.GrantService/ListGrants", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/EstimateInvoice", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/GetInvoice", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/ListInvoices", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/ExplainSettlement", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/GetCreditNote", customer(&[Operator, Finance])),
-    ("florin.invoicing.v1.InvoiceService/ListCreditNotes", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.InvoiceService/EstimateInvoice", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.invoicing.v1.InvoiceService/GetInvoice", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.invoicing.v1.InvoiceService/ListInvoices", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.invoicing.v1.InvoiceService/ExplainSettlement", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.invoicing.v1.InvoiceService/GetCreditNote", shared(&[Operator, Finance], ACCOUNTANTS)),
+    ("florin.invoicing.v1.InvoiceService/ListCreditNotes", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
     ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),

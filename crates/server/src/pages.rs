@@ -98,7 +98,13 @@ impl Site {
 fn call<T>(message: T, method: &str, principal: Principal, by_role: bool) -> Request<T> {
     let trace = current_trace().unwrap_or_default();
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Call { principal, method: method.to_owned(), trace, by_role });
+    request.extensions_mut().insert(Call {
+        principal,
+        method: method.to_owned(),
+        trace,
+        by_role,
+        shared: &[],
+    });
     request
 }
 

@@ -1,4 +1,5 @@
-//! The reference data a sandbox starts with: issuers, offered payment methods, catalogue.
+//! The reference data a sandbox starts with: issuers, offered payment methods, what
+//! projects may be and hold, catalogue.
 //!
 //! Loading is idempotent: what is there already is left as it is.
 
@@ -8,6 +9,7 @@ use crate::cli::CliError;
 
 const ISSUERS: &str = include_str!("../seed/issuers.yaml");
 const PAYMENTS: &str = include_str!("../seed/payments.yaml");
+const PROJECTS: &str = include_str!("../seed/projects.yaml");
 const CATALOGUE: &str = include_str!("../seed/catalogue.yaml");
 
 /// Loads whatever is not there yet. Servers that start at the same time take turns.
@@ -28,6 +30,7 @@ async fn load_alone(platform: &Platform) -> Result<(), CliError> {
             let now = platform.clock.now(&tx).await?;
             issuers.load(&tx).await?;
             offers.load(&tx).await?;
+            florin_project::policy::import(&tx, PROJECTS).await?;
             florin_project::catalogue::import(&tx, now, CATALOGUE).await?;
             Ok::<_, florin_project::Error>(())
         })

@@ -53,11 +53,11 @@ impl CreditService for CreditRpc {
         let call = Call::of(&request);
         let request = request.into_inner();
         let wanted = convert::credit::lots(&request).map_err(Error::from)?;
-        let account = visible(&call, wanted.account, &request.parent)?;
+        let (account, reader) = (wanted.account, Reader::Committed(&self.platform.db));
+        query::reach(&reader, &call, account, wanted.project, &request.parent).await?;
         let key = &self.platform.key;
         let query = format!("ListCredits/{wanted:?}");
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
-        let reader = Reader::Committed(&self.platform.db);
         query::account(&reader, account).await?;
         if let Some(project) = wanted.project {
             query::project(&*self.gate, reader, account, project).await?;
@@ -75,8 +75,8 @@ impl CreditService for CreditRpc {
         let name = &request.get_ref().name;
         let (account, project, lot) = convert::credit::name("name", name).map_err(Error::from)?;
         let as_of = convert::credit::as_of(request.get_ref().as_of_time.as_ref()).map_err(Error::from)?;
-        visible(&call, account, name)?;
         let reader = self.platform.db.reader();
+        query::reach(reader, &call, account, project, name).await?;
         let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
         let now = query::seen_at(now, as_of).map_err(Error::from)?;
         let standing = query::lot(reader, account, project, lot, as_of).await?;
@@ -91,8 +91,8 @@ impl CreditService for CreditRpc {
         let request = request.into_inner();
         let (account, project, lot) =
             convert::credit::name("parent", &request.parent).map_err(Error::from)?;
-        visible(&call, account, &request.parent)?;
         let (key, reader) = (&self.platform.key, self.platform.db.reader());
+        query::reach(reader, &call, account, project, &request.parent).await?;
         let query = format!("ListMovements/{}", request.parent);
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
         query::lot(reader, account, project, lot, None).await?;

@@ -109,7 +109,8 @@ impl CreditOrderService for CreditOrderRpc {
         let call = Call::of(&request);
         let request = request.into_inner();
         let purchase = convert::order::purchase(&request.parent, request.credit_order.as_ref())?;
-        visible(&call, purchase.account, &request.parent)?;
+        let project = Some(purchase.project);
+        query::reach(self.platform.db.reader(), &call, purchase.account, project, &request.parent).await?;
         let (order, at) = place::preview(&self.platform, &*self.gate, purchase).await?;
         Ok(Response::new(convert::order::preview(&order, at)))
     }
@@ -121,7 +122,8 @@ impl CreditOrderService for CreditOrderRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let purchase = convert::order::purchase(&request.parent, request.credit_order.as_ref())?;
-        let account = visible(call, purchase.account, &request.parent)?;
+        let (account, project) = (purchase.account, Some(purchase.project));
+        query::reach(self.platform.db.reader(), call, account, project, &request.parent).await?;
         let place = |tx: Tx, now| async move {
             let placed = place::place(&tx, now, call, &*self.gate, &self.links, purchase).await?;
             Ok(convert::order::order(&placed, now))
@@ -167,7 +169,8 @@ impl CreditOrderService for CreditOrderRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let named = convert::order::name(&request.name).map_err(Error::from)?;
-        let account = visible(call, named.0, &request.name)?;
+        let account = named.0;
+        query::reach_order(self.platform.db.reader(), call, account, named.1).await?;
         let key = RequestKey::new(&self.platform, call, account, &request.request_id, request);
         let give_up = |tx: Tx, now| async move {
             let canceled = place::give_up(&tx, now, call, &*self.gate, named, &request.etag).await?;
@@ -200,7 +203,7 @@ impl CreditOrderService for CreditOrderRpc {
         let call = Call::of(&request);
         let name = &request.get_ref().name;
         let (account, order) = convert::order::name(name).map_err(Error::from)?;
-        visible(&call, account, name)?;
+        query::reach_order(self.platform.db.reader(), &call, account, order).await?;
         let reader = self.platform.db.reader();
         let (order, parties) = query::order_document(reader, account, order).await?;
         Ok(Response::new(GetCreditOrderDocumentResponse {
@@ -217,8 +220,8 @@ impl CreditOrderService for CreditOrderRpc {
         let call = Call::of(&request);
         let name = &request.get_ref().name;
         let (account, order) = convert::order::name(name).map_err(Error::from)?;
-        visible(&call, account, name)?;
         let reader = self.platform.db.reader();
+        query::reach_order(reader, &call, account, order).await?;
         let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
         let order = query::order(reader, account, order).await?;
         Ok(self.with_link(convert::order::order(&order, now)))
@@ -231,8 +234,8 @@ impl CreditOrderService for CreditOrderRpc {
         let call = Call::of(&request);
         let request = request.into_inner();
         let (account, filter) = convert::order::filter(&request).map_err(Error::from)?;
-        visible(&call, account, &request.parent)?;
         let (key, reader) = (&self.platform.key, self.platform.db.reader());
+        query::reach(reader, &call, account, filter.project, &request.parent).await?;
         let query = format!("ListCreditOrders/{account}/{filter:?}");
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
         query::account(reader, account).await?;

@@ -9,12 +9,11 @@ use florin_api::credit::v1::{
 use florin_platform::{Platform, call::Call, db::Tx, idempotency::RequestKey};
 use tonic::{Request, Response, Status};
 
-use super::visible;
 use crate::{
     convert,
     error::Error,
     ports::ProjectGate,
-    service::{redeem, rehearse::rehearse},
+    service::{query, redeem, rehearse::rehearse},
 };
 
 /// The voucher service.
@@ -46,7 +45,8 @@ impl VoucherService for VoucherRpc {
         let call = Call::of(&request);
         let request = &request.into_inner();
         let (account, project) = convert::voucher::checked(request).map_err(Error::from)?;
-        visible(&call, account, &request.parent)?;
+        let reader = self.platform.db.reader();
+        query::reach(reader, &call, account, project, &request.parent).await?;
         let check = |tx: Tx| async move {
             let now = self.platform.clock.now(&tx).await?;
             let checked = redeem::check(&tx, now, &*self.gate, account, project, &request.code).await?;
@@ -65,7 +65,8 @@ impl VoucherService for VoucherRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (account, project) = convert::voucher::redeemed(request).map_err(Error::from)?;
-        visible(call, account, &request.parent)?;
+        let reader = self.platform.db.reader();
+        query::reach(reader, call, account, Some(project), &request.parent).await?;
         let redeem = |tx: Tx, now| async move {
             let redeemed =
                 redeem::redeem(&tx, now, call, &*self.gate, account, project, &request.code).await?;

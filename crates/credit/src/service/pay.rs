@@ -39,7 +39,8 @@ pub(crate) struct Payable {
     pub(crate) etag: String,
 }
 
-/// Lets through who may see the account, and whoever has the link of this very order.
+/// Lets through who may see the account, whoever has the link of this very order, and a guest with a right to
+/// pay: with the account's default method and no other (R4.5).
 pub(crate) async fn admit(
     connection: &impl ConnectionTrait,
     call: &Call,
@@ -48,7 +49,15 @@ pub(crate) async fn admit(
     let Payable { account, order, .. } = *payable;
     match &payable.source {
         Source::Method(_) if call.may_see(account) => Ok(()),
-        Source::Method(_) => Err(Error::NotFound(order_name(account, order))),
+        Source::Method(method) => {
+            query::reach_order(connection, call, account, order).await?;
+            let default = florin_payment::default_method(connection, account).await?;
+            if default.is_some_and(|default| default.id == *method) {
+                Ok(())
+            } else {
+                Err(Error::OnlyDefaultMethod)
+            }
+        }
         Source::Link { token, .. } => {
             let linked = store::order::by_link(connection, digest(token)).await?;
             if linked == Some((account, order)) { Ok(()) } else { Err(Error::LinkInvalid) }

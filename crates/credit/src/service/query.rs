@@ -1,7 +1,8 @@
 //! Reads, also for the slices above.
 
-use florin_account::{Account, AccountState};
+use florin_account::{Account, AccountState, rights};
 use florin_platform::{
+    call::Call,
     db::Reader,
     id::{AccountId, Id, Kind},
     page::Page,
@@ -45,6 +46,46 @@ pub(crate) async fn active_account(
             Err(Error::AccountNotActive { state: account.state.as_str() })
         }
     }
+}
+
+/// Lets the caller reach what belongs to `project` of `account` and was `named`: the account, a service, or a
+/// guest whose right lets this call in (R4.5). To anybody else it does not exist. Nothing but the account
+/// itself reaches what belongs to no project.
+pub(crate) async fn reach(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    project: Option<ProjectId>,
+    named: &str,
+) -> Result<(), Error> {
+    match project {
+        Some(project) => {
+            let resource = project_name(account, project);
+            rights::reach(connection, call, account, &resource, || named.to_owned()).await?;
+            Ok(())
+        }
+        None if call.may_see(account) => Ok(()),
+        None => Err(Error::NotFound(named.to_owned())),
+    }
+}
+
+/// The same for an order, whose project is looked up where a guest asks.
+pub(crate) async fn reach_order(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    id: OrderId,
+) -> Result<(), Error> {
+    let name = order_name(account, id);
+    if call.may_see(account) {
+        return Ok(());
+    }
+    let found = match call.guest() {
+        Some(_) => find_order(connection, account, id).await?,
+        None => None,
+    };
+    let found = found.ok_or_else(|| Error::NotFound(name.clone()))?;
+    reach(connection, call, account, Some(found.project), &name).await
 }
 
 /// What the project slice says of a project, or NOT_FOUND.

@@ -160,6 +160,7 @@ impl World {
             method: method.into(),
             trace: String::new(),
             by_role: true,
+            shared: &[],
         });
         request
     }

@@ -40,9 +40,8 @@ pub(crate) async fn estimate(
     project: ProjectId,
 ) -> Result<Estimate, Error> {
     let missing = || Error::NotFound(florin_credit::project_name(account, project));
-    if !call.may_see(account) {
-        return Err(missing());
-    }
+    let name = florin_credit::project_name(account, project);
+    florin_account::rights::reach(connection, call, account, &name, || name.clone()).await?;
     let known = florin_project::find(connection, account, project).await?.ok_or_else(missing)?;
     let wanted = BillableProject { account, created: known.created, project };
     let (month, settlement) = month_of(connection, now, &wanted).await?;

@@ -1,5 +1,7 @@
 //! Reads.
 
+use florin_account::rights;
+use florin_credit::project_name;
 use florin_platform::{
     call::Call,
     id::{AccountId, Id, Kind},
@@ -32,10 +34,13 @@ pub(crate) async fn invoice(
     id: InvoiceId,
 ) -> Result<Invoice, Error> {
     let missing = || Error::NotFound(invoice_name(account, id));
-    if !call.may_see(account) {
+    if !call.may_see(account) && call.guest().is_none() {
         return Err(missing());
     }
-    store::document::find(connection, account, id).await?.ok_or_else(missing)
+    let found = store::document::find(connection, account, id).await?.ok_or_else(missing)?;
+    let project = project_name(account, found.content.project);
+    rights::reach(connection, call, account, &project, || invoice_name(account, id)).await?;
+    Ok(found)
 }
 
 /// A page of the account's invoices, oldest first.
@@ -46,7 +51,7 @@ pub(crate) async fn invoices(
     filter: &Filter,
     page: &Page,
 ) -> Result<Vec<Invoice>, Error> {
-    visible(connection, call, account).await?;
+    visible(connection, call, account, filter.project).await?;
     Ok(store::document::list(connection, account, filter, after(page)?, page.fetch()).await?)
 }
 
@@ -58,10 +63,13 @@ pub(crate) async fn credit_note(
     id: CreditNoteId,
 ) -> Result<CreditNote, Error> {
     let missing = || Error::NotFound(credit_note_name(account, id));
-    if !call.may_see(account) {
+    if !call.may_see(account) && call.guest().is_none() {
         return Err(missing());
     }
-    store::credit_note::find(connection, account, id).await?.ok_or_else(missing)
+    let found = store::credit_note::find(connection, account, id).await?.ok_or_else(missing)?;
+    let project = project_name(account, found.project);
+    rights::reach(connection, call, account, &project, || credit_note_name(account, id)).await?;
+    Ok(found)
 }
 
 /// A page of the account's credit notes, oldest first; of one invoice alone, if it is given.
@@ -72,18 +80,33 @@ pub(crate) async fn credit_notes(
     invoice: Option<InvoiceId>,
     page: &Page,
 ) -> Result<Vec<CreditNote>, Error> {
-    visible(connection, call, account).await?;
+    let project = match invoice {
+        Some(corrected) if !call.may_see(account) => {
+            Some(self::invoice(connection, call, account, corrected).await?.content.project)
+        }
+        Some(_) | None => None,
+    };
+    visible(connection, call, account, project).await?;
     Ok(store::credit_note::list(connection, account, invoice, after(page)?, page.fetch()).await?)
 }
 
-/// That there is such an account, and the caller may see it.
-pub(crate) async fn visible(
+/// That there is such an account, and the caller may see it; a guest sees what is of `project` alone (R4.5).
+async fn visible(
     connection: &impl ConnectionTrait,
     call: &Call,
     account: AccountId,
+    project: Option<florin_project::ProjectId>,
 ) -> Result<(), Error> {
     let missing = || Error::NotFound(account_name(account));
-    if !call.may_see(account) || florin_account::find(connection, account).await?.is_none() {
+    match project {
+        Some(project) => {
+            let project = project_name(account, project);
+            rights::reach(connection, call, account, &project, || account_name(account)).await?;
+        }
+        None if call.may_see(account) => {}
+        None => return Err(missing()),
+    }
+    if florin_account::find(connection, account).await?.is_none() {
         return Err(missing());
     }
     Ok(())

@@ -471,6 +471,7 @@ pub(crate) fn operator<T>(message: T) -> Request<T> {
         method: "test".to_owned(),
         trace: String::new(),
         by_role: true,
+        shared: &[],
     });
     request
 }
@@ -483,6 +484,7 @@ pub(crate) fn customer<T>(account: AccountId, message: T) -> Request<T> {
         method: "test".to_owned(),
         trace: String::new(),
         by_role: false,
+        shared: &[],
     });
     request
 }

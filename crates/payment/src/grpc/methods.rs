@@ -105,7 +105,7 @@ impl PaymentMethodService for PaymentMethodRpc {
         let call = Call::of(&request);
         let name = &request.get_ref().name;
         let (account, id) = convert::method::name(name).map_err(Error::from)?;
-        visible(&call, account, name)?;
+        query::reach_methods(self.methods.platform.db.reader(), &call, account, name).await?;
         let shown = query::shown_method(self.methods.platform.db.reader(), account, id).await?;
         Ok(Response::new(convert::method::method(&shown)))
     }
@@ -117,7 +117,8 @@ impl PaymentMethodService for PaymentMethodRpc {
         let call = Call::of(&request);
         let request = request.into_inner();
         let account = convert::method::parent(&request.parent).map_err(Error::from)?;
-        visible(&call, account, &request.parent)?;
+        let reader = self.methods.platform.db.reader();
+        query::reach_methods(reader, &call, account, &request.parent).await?;
         let (key, reader) = (&self.methods.platform.key, self.methods.platform.db.reader());
         let query = format!("ListPaymentMethods/{account}");
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;

@@ -1,7 +1,8 @@
 //! Reads, also for the slices above.
 
-use florin_account::Account;
+use florin_account::{Account, rights};
 use florin_platform::{
+    call::Call,
     id::{AccountId, Id, Kind},
     page::Page,
     violation::Violations,
@@ -103,6 +104,18 @@ pub async fn has_captured(connection: &impl ConnectionTrait, account: AccountId)
 pub(crate) struct Shown {
     pub(crate) method: PaymentMethod,
     pub(crate) is_default: bool,
+}
+
+/// Lets the caller see the account's methods: the account, a service, or whoever has a right to pay for
+/// anything of it (R4.5). To anybody else what is `named` does not exist.
+pub(crate) async fn reach_methods(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    named: &str,
+) -> Result<(), Error> {
+    rights::reach_account(connection, call, account, || named.to_owned()).await?;
+    Ok(())
 }
 
 pub(crate) async fn owned_account(

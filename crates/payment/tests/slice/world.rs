@@ -156,6 +156,7 @@ impl World {
             method: "test".into(),
             trace: String::new(),
             by_role: true,
+            shared: &[],
         });
         request
     }

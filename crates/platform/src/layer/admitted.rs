@@ -46,7 +46,8 @@ pub async fn admitted(State(admission): State<Admission>, mut request: Request, 
         Err(refusal) => return super::refuse(refusal),
     };
     let trace = TRACE.try_with(Clone::clone).unwrap_or_default();
-    request.extensions_mut().insert(Call { principal, method, trace, by_role });
+    let shared = admission.table.shared(&method);
+    request.extensions_mut().insert(Call { principal, method, trace, by_role, shared });
     next.run(request).await
 }
 

@@ -49,6 +49,17 @@ impl Suspension {
     }
 }
 
+/// That a control plane has stopped what it runs in a suspended project (R9.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Acknowledgement {
+    /// Which service.
+    pub(crate) service: String,
+    /// Since when the project is suspended.
+    pub(crate) since: Instant,
+    /// When it said so first.
+    pub(crate) at: Instant,
+}
+
 /// Who wanted a project deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeletionCause {

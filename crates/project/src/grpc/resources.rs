@@ -37,6 +37,7 @@ impl ResourceService for ResourceRpc {
         let (account, project, new) = &convert::resource::new_resource(&request).map_err(Error::from)?;
         let parent = (*account, *project);
         let hold = convert::funding::hold_of(parent, &request.hold).map_err(Error::from)?;
+        query::reach(self.platform.db.reader(), call, *account, *project).await?;
         let key = RequestKey::new(&self.platform, call, *account, &request.request_id, &request);
         let add = |tx, now| async move {
             let on = (&self.standings, hold);
@@ -82,6 +83,7 @@ impl ResourceService for ResourceRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let named = &convert::resource::removed(request).map_err(Error::from)?;
+        query::reach(self.platform.db.reader(), call, named.account, named.project).await?;
         let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
         let remove = |tx, now| async move {
             let removed = resources::remove_resource(&tx, now, call, named).await?;
@@ -97,6 +99,7 @@ impl ResourceService for ResourceRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (named, change) = &convert::resource::updated(request).map_err(Error::from)?;
+        query::reach(self.platform.db.reader(), call, named.account, named.project).await?;
         let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
         let update = |tx, now| async move {
             let updated = resources::update_resource(&tx, now, call, named, change).await?;
@@ -112,6 +115,7 @@ impl ResourceService for ResourceRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (named, new) = &convert::resource::resized(request).map_err(Error::from)?;
+        query::reach(self.platform.db.reader(), call, named.account, named.project).await?;
         let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
         let resize = |tx, now| async move {
             let resized = resize::resize_resource(&tx, now, call, named, new).await?;
@@ -127,6 +131,7 @@ impl ResourceService for ResourceRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (named, plan) = &convert::resource::switched(request).map_err(Error::from)?;
+        query::reach(self.platform.db.reader(), call, named.account, named.project).await?;
         let key = RequestKey::new(&self.platform, call, named.account, &request.request_id, request);
         let switch = |tx, now| async move {
             let switched = resize::switch_to_monthly(&tx, now, call, named, plan).await?;

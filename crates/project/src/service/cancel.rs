@@ -6,7 +6,7 @@ use florin_settlement::Instant;
 
 use super::{fund, query};
 use crate::{
-    domain::project::{Moved, Project, ProjectState, project_name},
+    domain::project::{Moved, Project, ProjectState},
     error::Error,
 };
 
@@ -19,7 +19,7 @@ pub(crate) async fn cancel_project(
     (account, project): (AccountId, ProjectId),
     given_etag: &str,
 ) -> Result<Project, Error> {
-    query::visible(call, account, || project_name(account, project))?;
+    query::reach(tx, call, account, project).await?;
     florin_account::lock(tx, &[account]).await?;
     let project = query::owned(tx, call, account, project).await?;
     let name = project.resource_name();

@@ -15,7 +15,10 @@ use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, 
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::suspend::{now, owners};
+use super::{
+    holds,
+    suspend::{now, owners},
+};
 use crate::{
     convert::project::wire_deletion,
     domain::{
@@ -117,9 +120,10 @@ pub(crate) async fn begin(
     }
     store::project::save_all(tx, &moved).await?;
     store::deletion::forget(tx, &moved).await?;
+    holds::release_all_of(tx, at, call, &moved).await?;
     for project in &moved {
         let (name, account) = (project.resource_name(), project.account);
-        cancel_orders(tx, at, call, project).await?;
+        cancel_orders(tx, at, call, project, cause).await?;
         for resource in removed.remove(&(account, project.id)).unwrap_or_default() {
             let resource = resource_name(account, project.id, resource);
             outbox::append(tx, at, account, &ResourceRemoved { resource }).await?;
@@ -143,10 +147,18 @@ pub(crate) async fn begin(
 /// The grace for late usage where the issuer's is not configured.
 const DEFAULT_GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Cancels what can still be canceled; what is being paid is not.
-async fn cancel_orders(tx: &Tx, at: Instant, call: &Call, project: &Project) -> Result<(), Error> {
+/// Cancels what can still be canceled. An order that is just being paid stops a customer, and not the
+/// dunning, which could be kept waiting for ever.
+async fn cancel_orders(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    project: &Project,
+    cause: DeletionCause,
+) -> Result<(), Error> {
     for order in orders::open_orders(tx, project.account, project.id, at).await? {
-        if order.state_at(at) == OrderState::AwaitingPayment {
+        let awaits_payment = order.state_at(at) == OrderState::AwaitingPayment;
+        if awaits_payment || cause == DeletionCause::Customer {
             orders::cancel(tx, at, call, project.account, order.id).await?;
         }
     }

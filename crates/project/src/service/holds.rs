@@ -116,6 +116,29 @@ pub(crate) async fn release(
     }
 }
 
+/// Gives back what the open holds of `projects` reserve: nothing more is launched in them. Their accounts are
+/// locked.
+pub(crate) async fn release_all_of(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    projects: &[Project],
+) -> Result<(), Error> {
+    let mut accounts: Vec<_> = projects.iter().map(|project| project.account).collect();
+    accounts.dedup();
+    for hold in store::hold::unended_of(tx, &accounts).await? {
+        let ends =
+            projects.iter().any(|project| (project.account, project.id) == (hold.account, hold.project));
+        if ends && hold.state_at(at) == HoldState::Open {
+            let hold = Hold { ended: Some((HoldEnd::Released, at)), ..hold };
+            store::hold::save(tx, &hold).await?;
+            audit::record(tx, at, call, hold.account, &hold.name()).await?;
+            outbox::append(tx, at, hold.account, &HoldReleased { hold: hold.name() }).await?;
+        }
+    }
+    Ok(())
+}
+
 /// A resource about to be added.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Admitted<'a> {

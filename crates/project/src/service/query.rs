@@ -1,5 +1,6 @@
 //! Reads, also for the slices above.
 
+use florin_account::rights::{self, Reach};
 use florin_credit::ProjectId;
 use florin_platform::{call::Call, id::AccountId, page::Page, violation::Violations, wire::account_name};
 use florin_settlement::Period;
@@ -7,6 +8,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
     domain::{
+        life::Acknowledgement,
         project::{Funding, Project, ProjectState, project_name},
         resource::{Resource, ResourceId, ResourceState, resource_name},
         usage::{BillableProject, BillingCursor},
@@ -63,9 +65,21 @@ pub async fn is_funded(connection: &impl ConnectionTrait, account: AccountId) ->
 }
 
 /// Whether anything of `account` exists for this caller, or NOT_FOUND of `name`. Asked before anything is
-/// locked: nobody waits for a stranger.
+/// locked: nobody waits for a stranger. What belongs to a project is asked of [`reach`].
 pub(crate) fn visible(call: &Call, account: AccountId, name: impl FnOnce() -> String) -> Result<(), Error> {
     if call.may_see(account) { Ok(()) } else { Err(Error::NotFound(name())) }
+}
+
+/// As what the caller reaches the project: its account, a service, or a guest with a right that lets this
+/// call in (R4.5). To anybody else it does not exist.
+pub(crate) async fn reach(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<Reach, Error> {
+    let name = project_name(account, project);
+    Ok(rights::reach(connection, call, account, &name, || name.clone()).await?)
 }
 
 /// The project, or NOT_FOUND, which is also what others' projects are.
@@ -75,12 +89,13 @@ pub(crate) async fn owned(
     account: AccountId,
     project: ProjectId,
 ) -> Result<Project, Error> {
-    let name = || project_name(account, project);
-    visible(call, account, name)?;
-    find(connection, account, project).await?.ok_or_else(|| Error::NotFound(name()))
+    reach(connection, call, account, project).await?;
+    let found = find(connection, account, project).await?;
+    found.ok_or_else(|| Error::NotFound(project_name(account, project)))
 }
 
-/// The account, or NOT_FOUND, which is also what other customers' accounts are.
+/// The account, or NOT_FOUND, which is also what other customers' accounts are. No right on a project shows
+/// the account it belongs to.
 pub(crate) async fn owner(
     connection: &impl ConnectionTrait,
     call: &Call,
@@ -100,10 +115,27 @@ pub(crate) async fn owned_resource(
     resource: ResourceId,
 ) -> Result<Resource, Error> {
     let name = || resource_name(account, project, resource);
-    visible(call, account, name)?;
+    rights::reach(connection, call, account, &project_name(account, project), name).await?;
     store::resource::find(connection, account, project, resource)
         .await?
         .ok_or_else(|| Error::NotFound(name()))
+}
+
+/// The project, and which control planes have acknowledged the suspension it is in.
+pub(crate) async fn acknowledgements(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<(Project, Vec<Acknowledgement>), Error> {
+    let project = owned(connection, call, account, project).await?;
+    let said = match &project.suspension {
+        Some(suspension) => {
+            store::acknowledgement::list(connection, account, project.id, suspension.since).await?
+        }
+        None => Vec::new(),
+    };
+    Ok((project, said))
 }
 
 /// A page of an account's projects in any of `states`, all of them if none is named.

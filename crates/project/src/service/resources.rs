@@ -7,15 +7,15 @@ use florin_settlement::{Instant, Quantity};
 use super::{
     advance, catalogue,
     holds::{self, Admitted},
-    query,
+    query, quotas,
     standings::Standings,
 };
 use crate::{
     domain::{
         hold::HoldId,
         plan::{PlanCode, PricedPlan},
-        project::{Project, ProjectState, project_name},
-        resource::{Change, NewResource, Resource, ResourceId, resource_name},
+        project::{Project, ProjectState},
+        resource::{Change, NewResource, Resource, ResourceId},
     },
     error::Error,
     events::{ResourceAdded, ResourceRemoved, ResourceUpdated},
@@ -31,7 +31,7 @@ pub(crate) async fn add_resource(
     new: NewResource,
     (standings, hold): (&Standings, Option<HoldId>),
 ) -> Result<Resource, Error> {
-    query::visible(call, account, || project_name(account, project))?;
+    query::reach(tx, call, account, project).await?;
     florin_account::lock(tx, &[account]).await?;
     let project = query::owned(tx, call, account, project).await?;
     if project.state != ProjectState::Active {
@@ -39,6 +39,7 @@ pub(crate) async fn add_resource(
     }
     let priced = sold(tx, at, &new.plan, &project).await?;
     new.violations_under(&priced.plan, "resource.").finish()?;
+    quotas::admit(tx, &project, priced.plan.family).await?;
 
     let resource = Resource {
         account,
@@ -95,7 +96,7 @@ pub(crate) struct Named {
 /// The resource of `named`, its account locked, if it is there in the version seen.
 pub(crate) async fn locked(tx: &Tx, call: &Call, named: &Named) -> Result<Resource, Error> {
     let Named { account, project, resource, .. } = *named;
-    query::visible(call, account, || resource_name(account, project, resource))?;
+    query::reach(tx, call, account, project).await?;
     florin_account::lock(tx, &[account]).await?;
     let resource = query::owned_resource(tx, call, account, project, resource).await?;
     let name = resource.name();

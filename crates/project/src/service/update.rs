@@ -6,7 +6,7 @@ use florin_settlement::Instant;
 
 use super::query;
 use crate::{
-    domain::project::{Project, ProjectName, project_name},
+    domain::project::{Project, ProjectName},
     error::Error,
     events::ProjectUpdated,
     store,
@@ -31,7 +31,7 @@ pub(crate) async fn update_project(
     call: &Call,
     change: Change,
 ) -> Result<Project, Error> {
-    query::visible(call, change.account, || project_name(change.account, change.project))?;
+    query::reach(tx, call, change.account, change.project).await?;
     florin_account::lock(tx, &[change.account]).await?;
     let before = query::owned(tx, call, change.account, change.project).await?;
     let name = before.resource_name();

@@ -297,7 +297,13 @@ pub(crate) fn by_service<T>(message: T) -> Request<T> {
 fn called<T>(principal: Principal, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let method = std::any::type_name::<T>().to_owned();
-    request.extensions_mut().insert(Call { principal, method, trace: "test".to_owned(), by_role: true });
+    request.extensions_mut().insert(Call {
+        principal,
+        method,
+        trace: "test".to_owned(),
+        by_role: true,
+        shared: &[],
+    });
     request
 }
 

@@ -53,7 +53,7 @@ async fn take(State(webhooks): State<Webhooks>, headers: HeaderMap, body: Bytes)
     let raw = RawNotice { headers: headers.collect(), body: body.to_vec() };
     let principal = Principal::Service { name: STRIPE.to_owned(), roles: Vec::new() };
     let trace = current_trace().unwrap_or_default();
-    let call = Call { principal, method: STRIPE.to_owned(), trace, by_role: true };
+    let call = Call { principal, method: STRIPE.to_owned(), trace, by_role: true, shared: &[] };
     match take_notice(&webhooks.payments, &webhooks.methods, &call, &raw).await {
         Ok(_) => StatusCode::OK,
         Err(NoticeError::Refused(error)) => {

@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use florin_account::TokenAuthenticator;
 use florin_platform::layer::{self, Admission, Bounds};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -50,6 +53,12 @@ impl Running {
 
 /// Starts a server: opens the database, migrates and seeds a sandbox, binds, answers.
 pub async fn start(config: Config) -> Result<Running, CliError> {
+    start_beside(config, Router::new()).await
+}
+
+/// As [`start`], with `beside` served at the same port, outside of every layer: nobody asks there who calls. For
+/// programs that embed Florin, as its benchmarks do.
+pub async fn start_beside(config: Config, beside: Router) -> Result<Running, CliError> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     let Wired { platform, routes, site, webhooks, health, schedule, sandbox_token } =
@@ -71,7 +80,7 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
         .layer(from_fn_with_state(bounds, layer::bounded))
         .layer(from_fn(layer::guarded))
         .layer(from_fn(pages::readable));
-    let routes = rpcs.merge(site).layer(from_fn(layer::traced));
+    let routes = rpcs.merge(site).layer(from_fn(layer::traced)).merge(beside);
 
     let stop = CancellationToken::new();
     let server = Server::builder()

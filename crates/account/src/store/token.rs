@@ -1,5 +1,7 @@
 //! Service tokens: only their digests.
 
+use std::collections::{BTreeSet, HashMap};
+
 use florin_platform::{
     call::Role,
     column::{At, CorruptRow},
@@ -8,17 +10,24 @@ use florin_platform::{
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-/// The service behind a token that was not revoked.
-pub(crate) async fn find(
+/// The services behind those of `digests` that belong to a token and were not revoked, in one query.
+pub(crate) async fn find_many(
     connection: &impl ConnectionTrait,
-    token_digest: Vec<u8>,
-) -> Result<Option<(String, Vec<Role>)>, DbErr> {
-    let text = "SELECT name, roles FROM service_token WHERE token_digest = $1 AND revoked_at IS NULL";
-    let Some(row) = connection.query_one_raw(sql(connection, text, [token_digest.into()])).await? else {
-        return Ok(None);
-    };
-    let stored: String = row.try_get_by_index(1)?;
-    Ok(Some((row.try_get_by_index(0)?, roles(&stored)?)))
+    digests: &[Vec<u8>],
+) -> Result<HashMap<Vec<u8>, (String, Vec<Role>)>, DbErr> {
+    let wanted: BTreeSet<&Vec<u8>> = digests.iter().collect();
+    let places = (1..=wanted.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "SELECT token_digest, name, roles FROM service_token \
+         WHERE revoked_at IS NULL AND token_digest IN ({places})"
+    );
+    let values = wanted.into_iter().map(|digest| digest.clone().into());
+    let mut found = HashMap::new();
+    for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+        let stored: String = row.try_get_by_index(2)?;
+        found.insert(row.try_get_by_index(0)?, (row.try_get_by_index(1)?, roles(&stored)?));
+    }
+    Ok(found)
 }
 
 fn roles(stored: &str) -> Result<Vec<Role>, CorruptRow> {

@@ -23,6 +23,7 @@ use crate::domain::{
     funding::{HourlyRate, Quotas, Restricted, SETS, Standing, place},
     plan::PlanCode,
     project::ProjectState,
+    quota::fallback,
     reckoning::Told,
     resource::ResourceId,
 };
@@ -390,7 +391,7 @@ pub(crate) async fn quotas_of(
         quotas[place(family)] = Some(row.try_get_by_index(first + 1)?);
         Ok(())
     };
-    let mut usual = Quotas::default();
+    let mut usual: Quotas = PlanFamily::ALL.map(|family| Some(i64::from(fallback(family))));
     let text = "SELECT family, resources FROM quota_default";
     for row in connection.query_all_raw(sql(connection, text, [])).await? {
         read(&row, 0, &mut usual)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use florin_api::project::v1::{
-    GetProjectRequest, Project,
+    ConfirmProjectDeletionRequest, GetProjectRequest, Project, RequestProjectDeletionRequest,
     project::{DeletionCause, State, SuspensionCause},
     project_service_server::ProjectService,
 };
@@ -13,7 +13,7 @@ use florin_testbed::on_both_backends;
 
 use florin_settlement::Instant;
 
-use crate::setting::{House, by, initial_credit, project_id};
+use crate::setting::{House, by, initial_credit, project_id, reason};
 
 fn instant(time: Option<prost_types::Timestamp>) -> Instant {
     florin_platform::wire::instant(&time.expect("a time")).expect("in range")
@@ -136,6 +136,49 @@ on_both_backends! {
         assert!(florin_project::due_for_final(reader, ends, 9).await.expect("read").is_empty());
         assert_eq!(house.count("notice WHERE kind IN ('project.deletion-started', 'project.deleted')").await, 2);
         assert_eq!((house.suspend(&[ada]).await, house.resume(&[ada]).await), (0, 0));
+    }
+
+    /// R4.6, R9.3: a debt stops the customer at both steps, and leaves the token good for when it is paid.
+    async fn a_debt_stops_a_customers_deletion_and_not_the_dunnings(db: TestDatabase) {
+        let house = &House::open(db).await;
+        let (ada, project) = house.funded("ada@example.com").await;
+        let ask = || by(ada, RequestProjectDeletionRequest { name: project.name.clone(), ..Default::default() });
+        house.owes(true);
+        let status = house.projects().request_project_deletion(ask()).await.expect_err("a debt");
+        assert_eq!(reason(&status), "DEBT_UNPAID");
+        house.owes(false);
+        house.projects().request_project_deletion(ask()).await.expect("requested");
+        let purpose = format!("token/project-deletion/{ada}/{}/1", project_id(&project));
+        let token = house.platform.key.reveal(&purpose);
+        let confirm = || {
+            let (name, token) = (project.name.clone(), token.clone());
+            by(ada, ConfirmProjectDeletionRequest { name, token, ..Default::default() })
+        };
+        house.owes(true);
+        let status = house.projects().confirm_project_deletion(confirm()).await.expect_err("a debt");
+        assert_eq!(reason(&status), "DEBT_UNPAID");
+        assert_eq!(house.get(ada, &project).await.state(), State::Active);
+        house.owes(false);
+        let deleting = house.projects().confirm_project_deletion(confirm()).await.expect("deleted").into_inner();
+        assert_eq!(deleting.state(), State::Deleting);
+        let status = house.projects().confirm_project_deletion(confirm()).await.expect_err("twice");
+        assert_eq!(reason(&status), "PROJECT_NOT_LIVE");
+    }
+
+    /// R2.5: a new version of the terms is accepted again before the next project, and stops nothing that runs.
+    async fn new_terms_are_accepted_before_the_next_project(db: TestDatabase) {
+        let house = &House::open(db).await;
+        let (ada, project) = house.funded("ada@example.com").await;
+        let next = "INSERT INTO terms_document (issuer, version, title, body, effective_at) \
+                    SELECT issuer, 2, title, body, effective_at FROM terms_document WHERE issuer = 'fr'";
+        house.execute(next, []).await.expect("new terms");
+        let status = house.create(ada, "Second", None).await.expect_err("new terms");
+        assert_eq!(crate::setting::unmet(&status), ["TERMS_NOT_ACCEPTED"]);
+        house.add(ada, &project, "plans/b3-8").await.expect("what runs goes on");
+        let accept = "INSERT INTO terms_acceptance (account_id, issuer, version, accepted_by, accepted_at) \
+                      SELECT account_id, issuer, 2, 'test', updated_at FROM account WHERE account_id = $1";
+        house.execute(accept, [ada.into()]).await.expect("accepted");
+        house.create(ada, "Second", None).await.expect("created");
     }
 
     /// R4.6: what the database itself refuses of a deletion that has begun.

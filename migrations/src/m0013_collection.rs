@@ -101,6 +101,56 @@ CREATE TABLE credit_note_return (
 );
 CREATE INDEX credit_note_return_by_source ON credit_note_return (account_id, invoice_id, source_lot_id)";
 
+/// Working state: what is over is taken away, and stands in events and the audit log.
+const COLLECTION: &str = "
+CREATE TABLE dunning (
+    account_id uuid NOT NULL,
+    debt_id uuid NOT NULL,
+    stage text NOT NULL CHECK (stage IN ('OWED', 'SUSPENDED', 'DELETING')),
+    clock_at timestamptz NOT NULL,
+    retries_done bigint NOT NULL CHECK (retries_done >= 0),
+    retryable boolean NOT NULL,
+    try_others_at timestamptz,
+    untold_at timestamptz,
+    warned_at timestamptz,
+    paused_at timestamptz,
+    step text CHECK (step IN ('TELL', 'TRY_OTHERS', 'RETRY', 'WARN_OF_SUSPENSION', 'SUSPEND', 'WARN_OF_DELETION',
+        'DELETE')),
+    step_at timestamptz CHECK (step_at IS NULL OR step IS NOT NULL),
+    PRIMARY KEY (account_id, debt_id),
+    FOREIGN KEY (account_id, debt_id) REFERENCES debt (account_id, id)
+);
+CREATE INDEX dunning_due ON dunning (step_at) WHERE step_at IS NOT NULL;
+INSERT INTO dunning (account_id, debt_id, stage, clock_at, retries_done, retryable, untold_at, step, step_at)
+    SELECT account_id, id, 'OWED', opened_at, 0, FALSE, opened_at, 'TELL', opened_at FROM debt
+    WHERE closed_at IS NULL;
+CREATE TABLE deletion_hold (
+    account_id uuid NOT NULL PRIMARY KEY,
+    reason text NOT NULL,
+    held_by text NOT NULL,
+    held_at timestamptz NOT NULL
+);
+CREATE TABLE debt_settlement (
+    account_id uuid NOT NULL,
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    state text NOT NULL CHECK (state IN ('OPEN', 'PAID', 'FAILED', 'LAPSED')),
+    created_at timestamptz NOT NULL,
+    lapses_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, id)
+);
+CREATE UNIQUE INDEX debt_settlement_open ON debt_settlement (account_id) WHERE state = 'OPEN';
+CREATE INDEX debt_settlement_lapse ON debt_settlement (lapses_at) WHERE state = 'OPEN';
+CREATE TABLE debt_settlement_item (
+    account_id uuid NOT NULL,
+    settlement_id uuid NOT NULL,
+    debt_id uuid NOT NULL,
+    amount bigint NOT NULL CHECK (amount > 0),
+    PRIMARY KEY (account_id, settlement_id, debt_id),
+    FOREIGN KEY (account_id, settlement_id) REFERENCES debt_settlement (account_id, id),
+    FOREIGN KEY (account_id, debt_id) REFERENCES debt (account_id, id)
+)";
+
 /// A limit over several rows, which no CHECK can see: an INSERT beyond it is refused.
 struct Limit {
     table: &'static str,
@@ -305,6 +355,7 @@ impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         exchange_checks(manager).await?;
         dialect::create(manager, DOCUMENTS).await?;
+        dialect::create(manager, COLLECTION).await?;
         for guard in [INVOICE, DEBT] {
             guard.replace(manager).await?;
         }

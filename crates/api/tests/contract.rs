@@ -12,7 +12,7 @@ use protox::prost_reflect::{
 };
 
 /// The services of SPEC section 11 that exist so far.
-const SERVICES: [&str; 20] = [
+const SERVICES: [&str; 21] = [
     "florin.account.v1.AccountService",
     "florin.account.v1.AuthService",
     "florin.account.v1.IssuerService",
@@ -22,6 +22,7 @@ const SERVICES: [&str; 20] = [
     "florin.credit.v1.GrantService",
     "florin.credit.v1.VoucherService",
     "florin.invoicing.v1.BillingRunService",
+    "florin.invoicing.v1.CollectionService",
     "florin.invoicing.v1.InvoiceService",
     "florin.operation.v1.ApprovalService",
     "florin.operation.v1.NoticeService",
@@ -42,13 +43,16 @@ const READS_BY_POST: [&str; 2] = [
 ];
 
 /// Where money or value moves, or a month is billed.
-const MONEY_MOVES: [&str; 7] = [
+const MONEY_MOVES: [&str; 10] = [
     "florin.credit.v1.CreditOrderService.CreateCreditOrder",
     "florin.credit.v1.CreditOrderService.PayCreditOrder",
     "florin.credit.v1.GrantService.GrantLaunchPad",
     "florin.credit.v1.GrantService.GrantLoyalty",
     "florin.credit.v1.VoucherService.RedeemVoucher",
     "florin.invoicing.v1.BillingRunService.StartBillingRun",
+    "florin.invoicing.v1.CollectionService.PayDebt",
+    "florin.invoicing.v1.CollectionService.PayInvoice",
+    "florin.invoicing.v1.CollectionService.WriteOffDebt",
     "florin.project.v1.ProjectService.CreateProject",
 ];
 

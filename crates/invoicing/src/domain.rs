@@ -5,6 +5,7 @@ pub(crate) mod charge;
 pub(crate) mod credit_note;
 pub(crate) mod debt;
 pub(crate) mod draft;
+pub(crate) mod dunning;
 pub(crate) mod invoice;
 pub(crate) mod number;
 pub(crate) mod record;

@@ -64,6 +64,28 @@ pub enum Error {
     /// It cannot be credited (R7.9).
     #[error("it cannot be credited")]
     Correction(#[from] CorrectionError),
+    /// Nothing of the invoice is left to pay.
+    #[error("{invoice} is {state}")]
+    NotPayable {
+        /// Its resource name.
+        invoice: String,
+        /// Its state.
+        state: &'static str,
+    },
+    /// The account has no open debt.
+    #[error("the account has no open debt")]
+    NothingOwed,
+    /// The debt is closed.
+    #[error("{0} is closed")]
+    DebtClosed(String),
+    /// A payment of the account's debts is pending (R9.3).
+    #[error("{payment} of the account's debts is pending")]
+    SettlementPending {
+        /// Its resource name.
+        payment: String,
+        /// When it lapses, if it waits for the customer.
+        lapses: Option<Instant>,
+    },
     /// Amounts that cannot be summed.
     #[error("amounts that cannot be summed")]
     Money(#[from] MoneyError),
@@ -108,6 +130,10 @@ impl Error {
             | Self::Rounding(_)
             | Self::UnknownReference(_)
             | Self::Collecting(_)
+            | Self::NotPayable { .. }
+            | Self::NothingOwed
+            | Self::DebtClosed(_)
+            | Self::SettlementPending { .. }
             | Self::Correction(_)
             | Self::Money(_)
             | Self::Project(_)
@@ -192,6 +218,19 @@ impl From<Error> for Status {
             Error::Database(error) => Refusal::database(&error),
             Error::Overtaken => Refusal::overloaded(),
             Error::Collecting(_) => Refusal::failed_precondition(ErrorReason::InvoiceBeingCollected, text),
+            Error::NotPayable { state, .. } => {
+                Refusal::failed_precondition(ErrorReason::InvoiceNotPayable, text).with("state", state)
+            }
+            Error::NothingOwed => Refusal::failed_precondition(ErrorReason::NothingOwed, text),
+            Error::DebtClosed(_) => Refusal::failed_precondition(ErrorReason::DebtNotOpen, text),
+            Error::SettlementPending { payment, lapses } => {
+                let refusal = Refusal::failed_precondition(ErrorReason::DebtSettlementPending, text)
+                    .with("payment", payment);
+                match lapses {
+                    Some(lapses) => refusal.with("lapse_time", lapses),
+                    None => refusal,
+                }
+            }
             Error::Correction(error) => match error {
                 CorrectionError::MoreThanInvoiced { line, left } => {
                     Refusal::failed_precondition(ErrorReason::CreditNoteExceedsInvoice, error.to_string())

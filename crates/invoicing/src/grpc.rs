@@ -1,4 +1,5 @@
 //! Handlers: parse, one call, render.
 
 pub(crate) mod billing_runs;
+pub(crate) mod collection;
 pub(crate) mod invoices;

@@ -1,4 +1,5 @@
-//! What becomes due with time: each issuer's month, at its settlement instant (R7.3, R8.7).
+//! What becomes due with time: each issuer's month, at its settlement instant (R7.3, R8.7); the end of a project,
+//! after its grace (R4.6); the steps of dunning, on their days (R9).
 
 use std::sync::Arc;
 
@@ -13,24 +14,77 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use crate::{
-    domain::billing_run::{BillingRun, BillingRunId},
+    domain::{
+        billing_run::{BillingRun, BillingRunId},
+        dunning::DunningRules,
+    },
     error::Error,
     service::{
         advance::AdvanceInvoices,
+        dunning::Dunnings,
+        final_invoice::FinalInvoices,
         run::{BillingRuns, Progress, start},
         schedule::{Next, next},
     },
 };
 
 const BILLING_RUN: &str = "invoicing.billing-run";
+const FINAL_INVOICE: &str = "invoicing.final-invoice";
+const DUNNING: &str = "invoicing.dunning";
 
 /// Every job of this slice.
 #[must_use]
-pub fn all(platform: &Platform, runs: BillingRuns, payments: &Payments) -> Vec<Arc<dyn Job>> {
+pub fn all(
+    platform: &Platform,
+    runs: BillingRuns,
+    payments: &Payments,
+    rules: DunningRules,
+) -> Vec<Arc<dyn Job>> {
+    // Months before what a project's end leaves of them; debts after everything that may open or end one.
     vec![
         Arc::new(BillingRunJob::new(platform.clone(), runs)),
         AdvanceInvoices::job(platform.clone(), payments.clone()),
+        Arc::new(FinalInvoiceJob(FinalInvoices::new(platform.clone(), payments.clone()))),
+        Arc::new(DunningJob(Dunnings::new(platform.clone(), payments.clone(), rules))),
     ]
+}
+
+/// Issues the final invoice of every project whose grace is over, and finishes its deletion (R4.6).
+#[derive(Clone, Debug)]
+pub struct FinalInvoiceJob(pub FinalInvoices);
+
+#[async_trait::async_trait]
+impl Job for FinalInvoiceJob {
+    fn name(&self) -> &'static str {
+        FINAL_INVOICE
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(self.0.next_due().await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        Ok(self.0.run(&Call::by_job(FINAL_INVOICE), limit).await?)
+    }
+}
+
+/// Takes the steps of dunning that are due (R9.1, R9.2).
+#[derive(Clone, Debug)]
+pub struct DunningJob(pub Dunnings);
+
+#[async_trait::async_trait]
+impl Job for DunningJob {
+    fn name(&self) -> &'static str {
+        DUNNING
+    }
+
+    async fn next_due(&self) -> Result<Option<Instant>, JobError> {
+        Ok(self.0.next_due().await?)
+    }
+
+    async fn run(&self, limit: u32) -> Result<u32, JobError> {
+        Ok(self.0.run(&Call::by_job(DUNNING), limit).await?)
+    }
 }
 
 /// What ails one issuer's run stops no other issuer's: it is logged, and reported only when nothing else

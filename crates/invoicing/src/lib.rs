@@ -7,6 +7,7 @@
 //! is repeated or cut off (R8.7); an estimate is made by the code that issues (R8.5).
 //! Refuses to know: how usage is rated, how a lot is kept, how money moves.
 
+mod acts;
 mod convert;
 mod domain;
 mod error;
@@ -18,6 +19,7 @@ mod store;
 
 pub mod jobs;
 
+pub use acts::acts;
 pub use domain::{
     billing_run::{BillingRun, BillingRunId},
     credit_note::{
@@ -25,14 +27,17 @@ pub use domain::{
         credit_note_name,
     },
     debt::{Debt, DebtCause, DebtEnding, DebtId, debt_name},
+    dunning::{Dunning, DunningRules, Hold, NextStep, Stage, Step},
     invoice::{CauseId, Invoice, InvoiceId, invoice_name},
     standing::InvoiceState,
 };
 pub use error::Error;
-pub use grpc::{billing_runs::BillingRunRpc, invoices::InvoiceRpc};
+pub use grpc::{billing_runs::BillingRunRpc, collection::CollectionRpc, invoices::InvoiceRpc};
 pub use service::{
     credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
     dispute::Reversals,
+    dunning::Dunnings,
+    final_invoice::FinalInvoices,
     forecast::Forecasts,
     outcomes::MoneyOutcomes,
     ports::{Debts, Horizon, Needs},

@@ -2,9 +2,14 @@
 
 use florin_account::Account;
 use florin_platform::notice::Notice;
-use florin_settlement::Money;
+use florin_settlement::{Instant, Money};
 
-use crate::domain::{credit_note::CreditNote, invoice::Content, standing::Standing};
+use crate::domain::{
+    credit_note::CreditNote,
+    dunning::{NextStep, Step},
+    invoice::Content,
+    standing::Standing,
+};
 
 fn notice(kind: &'static str, account: &Account, subject: String, body: String) -> Notice {
     Notice { kind, language: account.profile.language.clone(), subject, body, secret_purpose: None }
@@ -54,39 +59,149 @@ pub(crate) fn issued(account: &Account, number: &str, content: &Content, standin
     notice("invoicing.invoice", account, subject, body)
 }
 
-/// An invoice could not be collected.
-pub(crate) fn unpaid(account: &Account, number: &str, amount: Money) -> Notice {
+/// An invoice could not be collected: what is owed, and what follows.
+pub(crate) fn owed(account: &Account, number: &str, amount: Money, next: Option<NextStep>) -> Notice {
+    let at = next.and_then(|next| Some((next.step, next.at?)));
     let (subject, body) = match account.profile.language.as_str() {
         "fr" => (
             format!("Facture {number} impayée"),
             format!(
-                "Bonjour,\n\nle paiement de {amount} pour la facture {number} n'a pas abouti. \
-                 Vérifiez votre moyen de paiement. Sans règlement, vos projets seront suspendus.\n"
+                "Bonjour,\n\nla facture {number} n'a pas pu être réglée : {amount} restent dus. Vous pouvez la payer à \
+                 tout moment avec l'un de vos moyens de paiement. {}\n",
+                match at {
+                    Some((Step::Retry | Step::TryOthers, at)) => format!("Nous réessaierons le {at}."),
+                    Some(_) | None => "Sans règlement, vos projets seront suspendus.".to_owned(),
+                }
             ),
         ),
         "nl" => (
             format!("Factuur {number} onbetaald"),
             format!(
-                "Hallo,\n\nde betaling van {amount} voor factuur {number} is niet gelukt. \
-                 Controleer uw betaalmethode. Zonder betaling worden uw projecten opgeschort.\n"
+                "Hallo,\n\nfactuur {number} kon niet worden geïnd: {amount} staat open. U kunt haar op elk moment \
+                 betalen met een van uw betaalmethodes. {}\n",
+                match at {
+                    Some((Step::Retry | Step::TryOthers, at)) => format!("Wij proberen het opnieuw op {at}."),
+                    Some(_) | None => "Zonder betaling worden uw projecten opgeschort.".to_owned(),
+                }
             ),
         ),
         "de" => (
             format!("Rechnung {number} unbezahlt"),
             format!(
-                "Guten Tag,\n\ndie Zahlung von {amount} für Rechnung {number} ist fehlgeschlagen. \
-                 Prüfen Sie Ihre Zahlungsart. Ohne Zahlung werden Ihre Projekte gesperrt.\n"
+                "Guten Tag,\n\ndie Rechnung {number} konnte nicht eingezogen werden: {amount} sind offen. Sie können \
+                 sie jederzeit mit einer Ihrer Zahlungsarten bezahlen. {}\n",
+                match at {
+                    Some((Step::Retry | Step::TryOthers, at)) => format!("Wir versuchen es am {at} erneut."),
+                    Some(_) | None => "Ohne Zahlung werden Ihre Projekte gesperrt.".to_owned(),
+                }
             ),
         ),
         _ => (
             format!("Invoice {number} is unpaid"),
             format!(
-                "Hello,\n\nthe payment of {amount} for invoice {number} did not succeed. \
-                 Check your payment method. Unless it is paid, your projects will be suspended.\n"
+                "Hello,\n\ninvoice {number} could not be collected: {amount} is owed. You can pay it at any time with \
+                 one of your payment methods. {}\n",
+                match at {
+                    Some((Step::Retry | Step::TryOthers, at)) => format!("We will try again on {at}."),
+                    Some(_) | None => "Unless it is paid, your projects will be suspended.".to_owned(),
+                }
             ),
         ),
     };
     notice("invoicing.unpaid", account, subject, body)
+}
+
+/// A payment needs the customer: where to go.
+pub(crate) fn action_required(account: &Account, number: &str, amount: Money, url: &str) -> Notice {
+    let (subject, body) = match account.profile.language.as_str() {
+        "fr" => (
+            format!("Facture {number} : confirmez le paiement"),
+            format!("Bonjour,\n\nvotre banque demande votre accord pour le paiement de {amount} : {url}\n"),
+        ),
+        "nl" => (
+            format!("Factuur {number}: bevestig de betaling"),
+            format!("Hallo,\n\nuw bank vraagt uw akkoord voor de betaling van {amount}: {url}\n"),
+        ),
+        "de" => (
+            format!("Rechnung {number}: Zahlung bestätigen"),
+            format!("Guten Tag,\n\nIhre Bank verlangt Ihre Zustimmung zur Zahlung von {amount}: {url}\n"),
+        ),
+        _ => (
+            format!("Invoice {number}: confirm the payment"),
+            format!("Hello,\n\nyour bank asks for your consent to the payment of {amount}: {url}\n"),
+        ),
+    };
+    notice("invoicing.action-required", account, subject, body)
+}
+
+/// The projects will be suspended, and when.
+pub(crate) fn suspension_ahead(account: &Account, number: &str, amount: Money, at: Instant) -> Notice {
+    let (subject, body) = match account.profile.language.as_str() {
+        "fr" => (
+            "Vos projets vont être suspendus".to_owned(),
+            format!(
+                "Bonjour,\n\n{amount} de la facture {number} restent dus. Sans règlement, vos projets seront suspendus \
+                 le {at}. Leurs ressources restent facturées tant qu'elles existent.\n"
+            ),
+        ),
+        "nl" => (
+            "Uw projecten worden opgeschort".to_owned(),
+            format!(
+                "Hallo,\n\n{amount} van factuur {number} staat nog open. Zonder betaling worden uw projecten op {at} \
+                 opgeschort. Hun resources blijven in rekening gebracht zolang zij bestaan.\n"
+            ),
+        ),
+        "de" => (
+            "Ihre Projekte werden gesperrt".to_owned(),
+            format!(
+                "Guten Tag,\n\n{amount} der Rechnung {number} sind noch offen. Ohne Zahlung werden Ihre Projekte am {at} \
+                 gesperrt. Ihre Ressourcen werden berechnet, solange es sie gibt.\n"
+            ),
+        ),
+        _ => (
+            "Your projects are about to be suspended".to_owned(),
+            format!(
+                "Hello,\n\n{amount} of invoice {number} is still owed. Unless it is paid, your projects will be suspended \
+                 on {at}. Their resources are charged for as long as they exist.\n"
+            ),
+        ),
+    };
+    notice("invoicing.suspension-ahead", account, subject, body)
+}
+
+/// The projects will be deleted, and when.
+pub(crate) fn deletion_ahead(account: &Account, number: &str, amount: Money, at: Instant) -> Notice {
+    let (subject, body) = match account.profile.language.as_str() {
+        "fr" => (
+            "Vos projets vont être supprimés".to_owned(),
+            format!(
+                "Bonjour,\n\n{amount} de la facture {number} restent dus. Sans règlement, vos projets et leurs données \
+                 seront supprimés le {at}. Ce qui reste de leurs crédits est alors perdu.\n"
+            ),
+        ),
+        "nl" => (
+            "Uw projecten worden verwijderd".to_owned(),
+            format!(
+                "Hallo,\n\n{amount} van factuur {number} staat nog open. Zonder betaling worden uw projecten en hun \
+                 gegevens op {at} verwijderd. Wat van hun tegoeden over is, vervalt dan.\n"
+            ),
+        ),
+        "de" => (
+            "Ihre Projekte werden gelöscht".to_owned(),
+            format!(
+                "Guten Tag,\n\n{amount} der Rechnung {number} sind noch offen. Ohne Zahlung werden Ihre Projekte und ihre \
+                 Daten am {at} gelöscht. Was von ihrem Guthaben übrig ist, verfällt dann.\n"
+            ),
+        ),
+        _ => (
+            "Your projects are about to be deleted".to_owned(),
+            format!(
+                "Hello,\n\n{amount} of invoice {number} is still owed. Unless it is paid, your projects and their data will \
+                 be deleted on {at}. What is left of their credit lapses then.\n"
+            ),
+        ),
+    };
+    notice("invoicing.deletion-ahead", account, subject, body)
 }
 
 /// A credit note was issued.

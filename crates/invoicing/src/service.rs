@@ -2,14 +2,18 @@
 
 pub(crate) mod advance;
 pub(crate) mod collect;
+pub(crate) mod collection;
 pub(crate) mod credit_note;
 pub(crate) mod debts;
 pub(crate) mod dispute;
+pub(crate) mod dunning;
 pub(crate) mod estimate;
+pub(crate) mod final_invoice;
 pub(crate) mod forecast;
 pub(crate) mod issue;
 pub(crate) mod monthly;
 pub(crate) mod outcomes;
+pub(crate) mod pay;
 pub(crate) mod ports;
 pub(crate) mod purchase;
 pub(crate) mod query;

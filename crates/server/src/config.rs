@@ -12,6 +12,7 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
+use florin_invoicing::DunningRules;
 use florin_payment::NOTICE_DAYS_DEFAULT;
 use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violation::Violations};
 use florin_project::Acceptance;
@@ -81,6 +82,11 @@ struct Raw {
     stripe_secret_key: String,
     stripe_publishable_key: String,
     stripe_webhook_secrets: String,
+    dunning_retry_days: Vec<u32>,
+    dunning_suspend_after_days: u32,
+    dunning_suspension_warning_days: u32,
+    dunning_delete_after_days: u32,
+    dunning_deletion_warning_days: u32,
 }
 
 impl Default for Raw {
@@ -110,6 +116,11 @@ impl Default for Raw {
             stripe_secret_key: String::new(),
             stripe_publishable_key: String::new(),
             stripe_webhook_secrets: String::new(),
+            dunning_retry_days: vec![1, 3, 5],
+            dunning_suspend_after_days: 7,
+            dunning_suspension_warning_days: 2,
+            dunning_delete_after_days: 30,
+            dunning_deletion_warning_days: 7,
         }
     }
 }
@@ -162,6 +173,8 @@ pub struct Config {
     pub usage_memory_months: u32,
     /// Who moves the money.
     pub payment_provider: PaymentProvider,
+    /// What happens to a debt nobody pays, and when (R9.1, R9.2).
+    pub dunning: DunningRules,
 }
 
 impl Config {
@@ -238,6 +251,7 @@ impl Raw {
         let remembered = u64::from(self.usage_memory_months) * 28 > u64::from(self.usage_window_days) + 1;
         violations.check("usage_memory_months", remembered, "must be longer than usage_window_days");
         let limits = violations.take("approval_limits", self.limits());
+        let dunning = self.dunning(&mut violations);
         let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits).zip(provider);
         let (((((listen, log_format), server_key), sandbox_clock_start), approval_limits), payment_provider) =
             violations.finish_with(parts)?;
@@ -260,6 +274,7 @@ impl Raw {
             usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },
             usage_memory_months: self.usage_memory_months,
             payment_provider,
+            dunning,
         })
     }
 
@@ -274,6 +289,32 @@ impl Raw {
             webhook_secrets: &self.stripe_webhook_secrets,
         };
         written.check(violations)
+    }
+
+    fn dunning(&self, violations: &mut Violations) -> DunningRules {
+        let rules = DunningRules {
+            retry_days: self.dunning_retry_days.clone(),
+            suspend_after_days: self.dunning_suspend_after_days,
+            suspension_warning_days: self.dunning_suspension_warning_days,
+            delete_after_days: self.dunning_delete_after_days,
+            deletion_warning_days: self.dunning_deletion_warning_days,
+        };
+        let rising = rules.retry_days.is_sorted_by(|one, next| one < next);
+        let early = rules.retry_days.iter().all(|day| (1..=rules.suspend_after_days).contains(day));
+        violations.check(
+            "dunning_retry_days",
+            rising && early && rules.retry_days.len() <= 10,
+            "must be at most 10 rising days, from 1 to dunning_suspend_after_days",
+        );
+        for (field, value) in [
+            ("dunning_suspend_after_days", rules.suspend_after_days),
+            ("dunning_suspension_warning_days", rules.suspension_warning_days),
+            ("dunning_delete_after_days", rules.delete_after_days),
+            ("dunning_deletion_warning_days", rules.deletion_warning_days),
+        ] {
+            violations.check(field, (1..=365).contains(&value), "must be from 1 to 365");
+        }
+        rules
     }
 
     fn limits(&self) -> Result<Limits, String> {

@@ -14,7 +14,8 @@ use florin_api::{
         grant_service_server::GrantServiceServer, voucher_service_server::VoucherServiceServer,
     },
     invoicing::v1::{
-        billing_run_service_server::BillingRunServiceServer, invoice_service_server::InvoiceServiceServer,
+        billing_run_service_server::BillingRunServiceServer,
+        collection_service_server::CollectionServiceServer, invoice_service_server::InvoiceServiceServer,
     },
     operation::v1::{
         approval_service_server::ApprovalServiceServer, notice_service_server::NoticeServiceServer,
@@ -37,7 +38,8 @@ use florin_credit::{
     SettlementHorizon, VoucherRpc, jobs::TopUps,
 };
 use florin_invoicing::{
-    BillingRunRpc, BillingRuns, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs, Reversals,
+    BillingRunRpc, BillingRuns, CollectionRpc, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs,
+    Reversals,
 };
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments, Provider};
@@ -121,14 +123,15 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     // lapses, and last what is computed from all of it.
     let mut jobs: Vec<Arc<dyn Job>> =
         vec![Arc::new(florin_payment::jobs::Reconcile::new(payments.clone(), methods.clone()))];
-    jobs.extend(florin_invoicing::jobs::all(&platform, runs, &payments));
+    jobs.extend(florin_invoicing::jobs::all(&platform, runs, &payments, config.dunning.clone()));
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
     let funds: Arc<dyn AvailableFunds> = Arc::new(LotsAlive);
     jobs.push(Arc::new(TopUps::new(&platform, &payments, &project_gate, &funds, &links)));
     // What waits for a second operator above a configured amount (R6.13).
-    let acts = Acts::new(florin_credit::acts(&project_gate));
+    let acts = [florin_credit::acts(&project_gate), florin_invoicing::acts()].concat();
+    let acts = Acts::new(acts);
     jobs.push(Arc::new(Forget::new(platform.clone())));
     jobs.extend(florin_project::jobs::all(&platform, config.usage_memory_months));
     jobs.extend(florin_project::spending::jobs(&platform, &standings));
@@ -186,6 +189,11 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
         UsageServiceServer(UsageRpc::new(platform.clone(), intake, Arc::new(Forecasts))),
         InvoiceServiceServer(InvoiceRpc::new(platform.clone())),
         BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
+        CollectionServiceServer(CollectionRpc::new(
+            platform.clone(),
+            payments.clone(),
+            config.approval_limits.clone()
+        )),
         ApprovalServiceServer(ApprovalRpc::new(platform.clone(), acts)),
         NoticeServiceServer(NoticeRpc::new(platform.clone())),
     );

@@ -136,3 +136,39 @@ impl Debt {
         self.ended.is_none()
     }
 }
+
+/// Marks ids of settlements of debts.
+#[derive(Debug)]
+pub enum DebtSettlementMark {}
+impl Kind for DebtSettlementMark {
+    const PREFIX: &'static str = "settle";
+}
+/// The id of a payment for debts.
+pub type DebtSettlementId = Id<DebtSettlementMark>;
+
+/// The collection of settlements of debts in references of payments.
+pub(crate) const DEBT_SETTLEMENTS: &str = "debtSettlements";
+
+/// `accounts/{account}/debtSettlements/{debt_settlement}`: what the payment is for.
+#[must_use]
+pub(crate) fn debt_settlement_name(account: AccountId, settlement: DebtSettlementId) -> String {
+    florin_platform::wire::child_name(account, DEBT_SETTLEMENTS, settlement)
+}
+
+/// How long a settlement that waits for the customer keeps others away (R9.3). Seconds.
+pub(crate) const STARTED_WITHIN_SECONDS: u64 = 3600;
+
+/// One payment for one or several debts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DebtSettlement {
+    /// Whose.
+    pub account: AccountId,
+    /// Its id.
+    pub id: DebtSettlementId,
+    /// The payment.
+    pub payment: PaymentId,
+    /// When it was asked for.
+    pub created: Instant,
+    /// When it lapses, unless it has been started.
+    pub lapses: Instant,
+}

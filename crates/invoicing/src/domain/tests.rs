@@ -20,6 +20,7 @@ use super::{
 };
 
 mod credit_notes;
+mod dunning;
 
 fn at(text: &str) -> Instant {
     Instant::parse(text).expect("an instant")

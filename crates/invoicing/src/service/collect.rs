@@ -2,27 +2,30 @@
 //! outcome, with the account locked. Each once: the invoice's standing decides, whatever is repeated.
 
 use florin_account::Account;
-use florin_payment::{Dispute, Payment, Settled, payment_name};
+use florin_payment::{
+    Dispute, Finality, Initiator, Means, Payment, PaymentState, Settled, default_method, payment_name,
+};
 use florin_platform::{
     audit,
     call::Call,
     db::Tx,
     id::AccountId,
-    notice, outbox,
+    outbox,
     wire::{account_name, money},
 };
 use florin_settlement::{Instant, Money, Percentage};
 
-use super::debts;
+use super::{debts, pay::has_earned};
 use crate::{
     domain::{
-        debt::{DebtCause, DebtEnding},
+        debt::{Debt, DebtCause, DebtEnding},
+        dunning::Dunning,
         invoice::{Invoice, InvoiceId, invoice_name},
         standing::{Receipt, Standing},
     },
     error::Error,
     events::InvoicePaid,
-    notices, store,
+    store,
 };
 
 /// The money came: PAID, the debt closed, loyalty earned (R6.7). Money nobody waits for goes back.
@@ -34,6 +37,11 @@ pub(crate) async fn received(
     payment: &Payment,
 ) -> Result<Settled, Error> {
     let invoice = owned(tx, payment.account, id).await?;
+    let paid = match invoice.standing.received(payment.id, at) {
+        Receipt::Pays(standing) => standing,
+        Receipt::AlreadyPaid => return already(tx, id, &invoice, payment).await,
+        Receipt::Unwanted => return Ok(Settled::Unwanted),
+    };
     let debt = store::debt::open_of(tx, payment.account, id).await?;
     let owed = match &debt {
         Some(debt) => debt.owed()?,
@@ -42,34 +50,63 @@ pub(crate) async fn received(
     if payment.amount != owed {
         return Ok(Settled::Unwanted);
     }
-    let paid = match invoice.standing.received(payment.id, at) {
-        Receipt::Pays(standing) => standing,
-        Receipt::AlreadyPaid => return Ok(Settled::Accepted),
-        Receipt::Unwanted => return Ok(Settled::Unwanted),
-    };
-    let name = invoice.name();
     match debt {
-        Some(debt) => debts::end(tx, at, call, &invoice, &debt, DebtEnding::Paid(payment.id)).await?,
+        Some(debt) => self::paid(tx, at, call, &debt, payment).await?,
         None => {
             store::standing::save(tx, at, payment.account, id, paid).await?;
-            audit::record(tx, at, call, payment.account, &name).await?;
+            audit::record(tx, at, call, payment.account, &invoice.name()).await?;
+            tell_paid(tx, at, &invoice, payment, payment.amount).await?;
+            earn(tx, at, call, &invoice).await?;
         }
-    }
-    let fact = InvoicePaid {
-        invoice: name.clone(),
-        amount_incl_tax: Some(money(payment.amount)),
-        payment: payment_name(payment.account, payment.id),
-    };
-    outbox::append(tx, at, payment.account, &fact).await?;
-    // Who pays again what had bounced has earned before.
-    if debt.is_none_or(|debt| debt.cause != DebtCause::Bounced) {
-        earn(tx, at, call, &invoice, &name).await?;
     }
     Ok(Settled::Accepted)
 }
 
-/// Loyalty is earned on what was paid in money, net, rounded down (R6.7).
-async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice, name: &str) -> Result<(), Error> {
+/// `payment` had paid the invoice, or the debt of it: told again, it changes nothing.
+async fn already(tx: &Tx, id: InvoiceId, invoice: &Invoice, payment: &Payment) -> Result<Settled, Error> {
+    let paid = match store::debt::paid_by(tx, payment.account, id, payment.id).await? {
+        Some(debt) => debt.owed()?,
+        None => invoice.content.totals.amount_incl_tax,
+    };
+    Ok(if payment.amount == paid { Settled::Accepted } else { Settled::Unwanted })
+}
+
+/// `payment` pays an open debt, alone or with others: the invoice is PAID, and what was suspended resumes.
+pub(crate) async fn paid(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    debt: &Debt,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let invoice = owned(tx, payment.account, debt.invoice).await?;
+    debts::end(tx, at, call, &invoice, debt, DebtEnding::Paid(payment.id)).await?;
+    tell_paid(tx, at, &invoice, payment, debt.owed()?).await?;
+    // Who pays again what had bounced has earned before.
+    if !has_earned(debt) {
+        earn(tx, at, call, &invoice).await?;
+    }
+    Ok(())
+}
+
+async fn tell_paid(
+    tx: &Tx,
+    at: Instant,
+    invoice: &Invoice,
+    payment: &Payment,
+    amount: Money,
+) -> Result<(), Error> {
+    let fact = InvoicePaid {
+        invoice: invoice.name(),
+        amount_incl_tax: Some(money(amount)),
+        payment: payment_name(payment.account, payment.id),
+    };
+    outbox::append(tx, at, payment.account, &fact).await?;
+    Ok(())
+}
+
+/// Loyalty is earned on what was paid in money, net, rounded down (R6.7); bought credit earns none.
+async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice) -> Result<(), Error> {
     let content = &invoice.content;
     let account = account(tx, content.account).await?;
     let issuer = florin_account::issuer(tx, &content.issuer)
@@ -77,11 +114,12 @@ async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice, name: &str) 
         .ok_or_else(|| Error::NotFound(format!("issuers/{}", content.issuer)))?;
     let rate = Percentage::try_new(issuer.loyalty_rate.percent())
         .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
-    florin_credit::loyalty::earn(tx, at, call, &account, name, content.totals.net_after_credit, rate).await?;
+    let net = content.totals.net_after_credit;
+    florin_credit::loyalty::earn(tx, at, call, &account, &invoice.name(), net, rate).await?;
     Ok(())
 }
 
-/// The money will not come: OVERDUE, and a debt (R9.1).
+/// The money will not come: OVERDUE, and a debt (R9.1). Of a debt there is already, the dunning goes on.
 pub(crate) async fn declined(
     tx: &Tx,
     at: Instant,
@@ -90,13 +128,43 @@ pub(crate) async fn declined(
     payment: &Payment,
 ) -> Result<(), Error> {
     let invoice = owned(tx, payment.account, id).await?;
-    match invoice.standing.declined(payment.id) {
+    let debt = match invoice.standing.declined(payment.id) {
         Some(overdue) => {
             let amount = invoice.content.totals.amount_incl_tax;
-            owed(tx, at, call, &invoice, overdue, DebtCause::Declined, amount).await
+            debts::open(tx, at, call, &invoice, overdue, amount, DebtCause::Declined).await?
         }
-        None => Ok(()),
-    }
+        None => match store::debt::open_of(tx, payment.account, id).await? {
+            Some(debt) => debt,
+            None => return Ok(()),
+        },
+    };
+    let change = after_decline(tx, at, id, payment).await?;
+    debts::failed(tx, at, &debt, change).await
+}
+
+/// What a decline says about trying again (R3.6, R9.1): on the default method after a soft one, on the
+/// customer's others after a final one, and on the next of those after any of theirs.
+async fn after_decline(
+    tx: &Tx,
+    at: Instant,
+    id: InvoiceId,
+    payment: &Payment,
+) -> Result<impl Fn(Dunning) -> Dunning + use<>, Error> {
+    let by_merchant = payment.initiator == Initiator::Merchant;
+    let is_final = matches!(&payment.state, PaymentState::Declined { finality: Finality::Final, .. });
+    let default = default_method(tx, payment.account).await?.map(|method| method.id);
+    let on_default = match payment.means {
+        Means::Method(method) => Some(method) == default,
+        Means::OneOff { .. } => false,
+    };
+    let try_others = by_merchant
+        && (is_final || !on_default)
+        && debts::other_method(tx, payment.account, id).await?.is_some();
+    Ok(move |dunning: Dunning| Dunning {
+        retryable: if by_merchant && on_default { !is_final } else { dunning.retryable },
+        try_others: try_others.then_some(at),
+        ..dunning
+    })
 }
 
 /// The bank took back money that paid the invoice: OVERDUE again, and a debt of so much (R3.7). Of money that
@@ -109,11 +177,23 @@ pub(crate) async fn bounced(
     payment: &Payment,
     dispute: &Dispute,
 ) -> Result<(), Error> {
+    reopen(tx, at, call, id, payment, dispute.amount).await
+}
+
+/// `amount` of what `payment` had paid of the invoice is owed again.
+pub(crate) async fn reopen(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    id: InvoiceId,
+    payment: &Payment,
+    amount: Money,
+) -> Result<(), Error> {
     let invoice = owned(tx, payment.account, id).await?;
-    match invoice.standing.bounced(payment.id) {
-        Some(overdue) => owed(tx, at, call, &invoice, overdue, DebtCause::Bounced, dispute.amount).await,
-        None => Ok(()),
+    if let Some(overdue) = invoice.standing.bounced(payment.id) {
+        debts::open(tx, at, call, &invoice, overdue, amount, DebtCause::Bounced).await?;
     }
+    Ok(())
 }
 
 /// Money that bounced is here again: what is still owed for it is paid.
@@ -124,35 +204,15 @@ pub(crate) async fn bounce_reversed(
     id: InvoiceId,
     payment: &Payment,
 ) -> Result<(), Error> {
-    let owner = payment.account;
-    let invoice = owned(tx, owner, id).await?;
-    if invoice.standing.bounce_reversed(payment.id, at).is_none() {
-        return Ok(());
+    let invoice = owned(tx, payment.account, id).await?;
+    match store::debt::open_of(tx, payment.account, id).await? {
+        Some(debt) if debt.cause == DebtCause::Bounced => {
+            let invoice = Invoice { standing: Standing::Overdue { payment: Some(payment.id) }, ..invoice };
+            debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await?;
+            tell_paid(tx, at, &invoice, payment, debt.owed()?).await
+        }
+        Some(_) | None => Ok(()),
     }
-    let Some(debt) = store::debt::open_of(tx, owner, id).await? else { return Ok(()) };
-    debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await?;
-    let fact = InvoicePaid {
-        invoice: invoice.name(),
-        amount_incl_tax: Some(money(payment.amount)),
-        payment: payment_name(owner, payment.id),
-    };
-    outbox::append(tx, at, owner, &fact).await?;
-    Ok(())
-}
-
-async fn owed(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    invoice: &Invoice,
-    overdue: Standing,
-    cause: DebtCause,
-    amount: Money,
-) -> Result<(), Error> {
-    debts::open(tx, at, call, invoice, overdue, amount, cause).await?;
-    let account = account(tx, invoice.content.account).await?;
-    notice::raise(tx, at, account.id, &notices::unpaid(&account, &invoice.number, amount)).await?;
-    Ok(())
 }
 
 async fn owned(tx: &Tx, account: AccountId, id: InvoiceId) -> Result<Invoice, Error> {

@@ -1,18 +1,22 @@
 //! Debts begin and end here, and with them the state of their invoice (R8.2, R9.1). The account is locked.
+//!
+//! The last debt that kept the account's projects suspended lets them resume in the transaction that ends it
+//! (R9.2).
 
-use florin_payment::payment_name;
-use florin_platform::{audit, call::Call, db::Tx, outbox, wire::money};
+use florin_payment::{Means, Payment, PaymentMethodId, PaymentState, payment_name};
+use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::money};
 use florin_settlement::{Instant, Money};
 
 use crate::{
     domain::{
         debt::{Debt, DebtCause, DebtEnding},
-        invoice::Invoice,
+        dunning::{Dunning, NextStep, Step},
+        invoice::{Invoice, InvoiceId, invoice_name},
         standing::Standing,
     },
     error::Error,
     events::{DebtClosed, DebtOpened},
-    store,
+    store::{self, dunning::Planned},
 };
 
 /// Opens a debt of `amount` for `invoice`, which is `overdue` from now on.
@@ -28,7 +32,7 @@ pub(crate) async fn open(
     let (owner, name) = (invoice.content.account, invoice.name());
     store::standing::save(tx, at, owner, invoice.id, overdue).await?;
     let debt = Debt::open(owner, invoice.id, amount, cause, at);
-    store::debt::open(tx, &[debt]).await?;
+    insert(tx, &[debt]).await?;
     audit::record(tx, at, call, owner, &name).await?;
     let fact = DebtOpened {
         invoice: name,
@@ -39,7 +43,36 @@ pub(crate) async fn open(
     Ok(debt)
 }
 
-/// Ends the open debt of `invoice`.
+/// Keeps new debts; the customer is told of each at once.
+pub(crate) async fn insert(tx: &Tx, debts: &[Debt]) -> Result<(), Error> {
+    store::debt::open(tx, debts).await?;
+    for debt in debts {
+        plan(tx, debt, Dunning::begin(debt.opened), debt.opened).await?;
+    }
+    Ok(())
+}
+
+/// A payment of an open debt failed: its clock goes on, and the customer is told.
+pub(crate) async fn failed(
+    tx: &Tx,
+    at: Instant,
+    debt: &Debt,
+    change: impl Fn(Dunning) -> Dunning,
+) -> Result<(), Error> {
+    let Some(planned) = store::dunning::find(tx, debt.account, debt.id).await? else { return Ok(()) };
+    let dunning = change(planned.dunning.resumed(at));
+    plan(tx, debt, Dunning { untold: Some(at), ..dunning }, at).await
+}
+
+/// The next step is to tell the customer, at once; what follows then is decided by the job, which knows the
+/// rules.
+async fn plan(tx: &Tx, debt: &Debt, dunning: Dunning, at: Instant) -> Result<(), Error> {
+    let next = Some(NextStep { step: Step::Tell, at: Some(at) });
+    store::dunning::save(tx, &Planned { account: debt.account, debt: debt.id, dunning, next }).await?;
+    Ok(())
+}
+
+/// Ends the open debt of `invoice`. When no debt keeps the projects suspended any more, they resume.
 pub(crate) async fn end(
     tx: &Tx,
     at: Instant,
@@ -57,7 +90,47 @@ pub(crate) async fn end(
     };
     store::standing::save(tx, at, owner, invoice.id, standing).await?;
     store::debt::close(tx, at, owner, debt.id, ending).await?;
+    store::dunning::end(tx, owner, debt.id).await?;
     audit::record(tx, at, call, owner, &name).await?;
     outbox::append(tx, at, owner, &DebtClosed { invoice: name }).await?;
+    if !store::dunning::suspends(tx, owner).await? {
+        florin_project::resume_all_of(tx, at, call, &[owner]).await?;
+    }
     Ok(())
+}
+
+/// The payment on its way for a debt, alone or together with others, that has left the customer's hands.
+pub(crate) async fn on_its_way(tx: &Tx, debt: &Debt) -> Result<Option<Payment>, Error> {
+    let name = invoice_name(debt.account, debt.invoice);
+    let mut payments = florin_payment::of_reference(tx, debt.account, &name).await?;
+    if let Some(settlement) = store::debt_settlement::open_of(tx, debt.account).await? {
+        payments.extend(florin_payment::find(tx, debt.account, settlement.payment).await?);
+    }
+    let moving = |payment: &Payment| {
+        matches!(
+            payment.state,
+            PaymentState::Scheduled(_) | PaymentState::Processing(_) | PaymentState::Pending(_)
+        )
+    };
+    Ok(payments.into_iter().find(moving))
+}
+
+/// The first VALID method in the customer's order that was not tried for the invoice, if the customer allowed it
+/// (R9.1).
+pub(crate) async fn other_method(
+    tx: &Tx,
+    account: AccountId,
+    invoice: InvoiceId,
+) -> Result<Option<PaymentMethodId>, Error> {
+    let methods = florin_payment::fallbacks(tx, account).await?;
+    if methods.is_empty() {
+        return Ok(None);
+    }
+    let tried = florin_payment::of_reference(tx, account, &invoice_name(account, invoice)).await?;
+    let tried = tried.into_iter().filter_map(|payment| match payment.means {
+        Means::Method(method) => Some(method),
+        Means::OneOff { .. } => None,
+    });
+    let tried = tried.collect::<Vec<_>>();
+    Ok(methods.into_iter().map(|method| method.id).find(|method| !tried.contains(method)))
 }

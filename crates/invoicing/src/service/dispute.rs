@@ -18,8 +18,7 @@ use florin_platform::{
     call::Call,
     db::Tx,
     id::AccountId,
-    notice,
-    wire::{account_name, child_name, parse_child},
+    wire::{child_name, parse_child},
 };
 use florin_settlement::{Instant, Money, rounding};
 
@@ -35,7 +34,6 @@ use crate::{
         standing::Standing,
     },
     error::Error,
-    notices,
     store::{self, dispute::OrderDispute},
 };
 
@@ -215,15 +213,13 @@ async fn owe(
     if let Some(open) = &open {
         total = total.checked_add(open.owed()?)?;
         store::debt::close(tx, at, owner, open.id, DebtEnding::Credited).await?;
+        store::dunning::end(tx, owner, open.id).await?;
     }
     let overdue = Standing::Overdue { payment: Some(payment) };
     let debt = debts::open(tx, at, call, &invoice, overdue, total, DebtCause::Bounced).await?;
     if let Some(open) = open {
         store::dispute::move_debt(tx, owner, open.id, debt.id).await?;
     }
-    let missing = || Error::NotFound(account_name(owner));
-    let account = florin_account::find(tx, owner).await?.ok_or_else(missing)?;
-    notice::raise(tx, at, owner, &notices::unpaid(&account, &invoice.number, total)).await?;
     Ok(debt.id)
 }
 

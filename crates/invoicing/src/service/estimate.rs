@@ -43,10 +43,11 @@ pub(crate) async fn estimate(
     let name = florin_credit::project_name(account, project);
     florin_account::rights::reach(connection, call, account, &name, || name.clone()).await?;
     let known = florin_project::find(connection, account, project).await?.ok_or_else(missing)?;
-    let wanted = BillableProject { account, created: known.created, project };
+    let ends = known.deletion.map(|deletion| deletion.grace_ends);
+    let wanted = BillableProject { account, created: known.created, project, ends };
     let (month, settlement) = month_of(connection, now, &wanted).await?;
     let as_of = now.min(settlement);
-    let projects = simulated(connection, month, wanted).await?;
+    let projects = simulated(connection, month, settlement, wanted).await?;
     let settled = settle(connection, month, as_of, &projects).await?;
     let of_project = settled.drafts.into_iter().find(|(billed, _)| billed.project == project);
     let (_, draft) = of_project.ok_or_else(missing)?;
@@ -82,6 +83,7 @@ pub(crate) async fn month_of(
 async fn simulated(
     connection: &impl ConnectionTrait,
     month: Month,
+    settlement: Instant,
     wanted: BillableProject,
 ) -> Result<Vec<BillableProject>, Error> {
     let account = wanted.account;
@@ -99,7 +101,10 @@ async fn simulated(
         }
     }
     let invoiced = store::invoice::invoiced(connection, &[account], month).await?;
-    projects.retain(|project| !invoiced.contains(&(account, project.project)));
+    let is_billed_then = |project: &BillableProject| {
+        !invoiced.contains(&(account, project.project)) && !project.ends_before(settlement)
+    };
+    projects.retain(is_billed_then);
     if !projects.iter().any(|project| project.project == wanted.project) {
         projects.push(wanted);
     }

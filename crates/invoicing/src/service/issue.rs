@@ -26,6 +26,7 @@ use florin_platform::{
 use florin_project::AdvanceBilled;
 use florin_settlement::Instant;
 
+use super::debts;
 use crate::{
     domain::{
         billing_run::BillingRunId,
@@ -107,7 +108,7 @@ pub(crate) async fn issue(
     store::document::insert_parts(tx, &parts).await?;
     let standings = ready.iter().map(|ready| (ready.owner(), ready.id, ready.standing)).collect::<Vec<_>>();
     store::standing::insert(tx, at, &standings).await?;
-    store::debt::open(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
+    debts::insert(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
     for ready in &ready {
         audit::record(tx, at, call, ready.owner(), &ready.name).await?;
     }

@@ -11,10 +11,14 @@ use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Sett
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_settlement::Instant;
 
-use super::{collect, dispute, purchase::issue_purchase};
+use super::{collect, dispute, pay, purchase::issue_purchase};
 use crate::{
-    domain::invoice::{INVOICES, InvoiceId, invoice_name},
+    domain::{
+        debt::{DEBT_SETTLEMENTS, DebtSettlementId},
+        invoice::{INVOICES, InvoiceId, invoice_name},
+    },
     error::Error,
+    store,
 };
 
 /// What payments of credit orders and invoices come to: [`florin_payment::Outcomes`].
@@ -24,6 +28,7 @@ pub struct MoneyOutcomes;
 enum Paid {
     Order(florin_credit::OrderId),
     Invoice(InvoiceId),
+    Debts(DebtSettlementId),
 }
 
 fn paid_for(payment: &Payment) -> Result<Paid, Error> {
@@ -32,6 +37,11 @@ fn paid_for(payment: &Payment) -> Result<Paid, Error> {
         && owner == payment.account
     {
         return Ok(Paid::Order(order));
+    }
+    if let Ok((owner, settlement)) = parse_child(DEBT_SETTLEMENTS, reference)
+        && owner == payment.account
+    {
+        return Ok(Paid::Debts(settlement));
     }
     match parse_child(INVOICES, reference) {
         Ok((owner, invoice)) if owner == payment.account => Ok(Paid::Invoice(invoice)),
@@ -51,6 +61,7 @@ impl Outcomes for MoneyOutcomes {
         match paid_for(payment)? {
             Paid::Order(order) => Ok(order_paid(tx, at, call, order, payment).await?),
             Paid::Invoice(invoice) => Ok(collect::received(tx, at, call, invoice, payment).await?),
+            Paid::Debts(settlement) => Ok(pay::received(tx, at, call, settlement, payment).await?),
         }
     }
 
@@ -60,6 +71,7 @@ impl Outcomes for MoneyOutcomes {
                 florin_credit::orders::payment_failed(tx, at, call, payment.account, order, payment).await?;
             }
             Paid::Invoice(invoice) => collect::declined(tx, at, call, invoice, payment).await?,
+            Paid::Debts(settlement) => pay::failed(tx, at, settlement, payment).await?,
         }
         Ok(())
     }
@@ -75,6 +87,7 @@ impl Outcomes for MoneyOutcomes {
         match paid_for(payment)? {
             Paid::Order(order) => dispute::opened(tx, at, call, order, payment, disputed).await?,
             Paid::Invoice(invoice) => collect::bounced(tx, at, call, invoice, payment, disputed).await?,
+            Paid::Debts(settlement) => pay::bounced(tx, at, call, settlement, payment, disputed).await?,
         }
         Ok(())
     }
@@ -90,6 +103,7 @@ impl Outcomes for MoneyOutcomes {
         match paid_for(payment)? {
             Paid::Order(order) => dispute::won(tx, at, call, order, payment, disputed).await?,
             Paid::Invoice(invoice) => collect::bounce_reversed(tx, at, call, invoice, payment).await?,
+            Paid::Debts(settlement) => pay::bounce_reversed(tx, at, call, settlement, payment).await?,
         }
         Ok(())
     }
@@ -103,6 +117,7 @@ impl Outcomes for MoneyOutcomes {
         _method: PaymentMethodId,
     ) -> Result<(), BoxError> {
         florin_project::activate_pending_of(tx, at, call, account).await?;
+        store::dunning::retryable(tx, account, at).await?;
         Ok(())
     }
 

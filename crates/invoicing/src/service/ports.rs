@@ -106,7 +106,7 @@ impl SettlementHorizon for Horizon {
     }
 }
 
-async fn unissued_since(
+pub(crate) async fn unissued_since(
     tx: &Tx,
     now: Instant,
     accounts: &[AccountId],

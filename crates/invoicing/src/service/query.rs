@@ -16,11 +16,12 @@ use crate::{
     domain::{
         billing_run::{BillingRun, BillingRunId, SetAside},
         credit_note::{CreditNote, CreditNoteId, credit_note_name},
+        debt::{Debt, DebtId, debt_name},
         invoice::{Invoice, InvoiceId, invoice_name},
         record::{SettlementRecord, prove},
     },
     error::Error,
-    store::{self, invoice::Filter},
+    store::{self, debt::Wanted, dunning::Planned, invoice::Filter},
 };
 
 /// How many projects that were set aside a run shows.
@@ -90,8 +91,68 @@ pub(crate) async fn credit_notes(
     Ok(store::credit_note::list(connection, account, invoice, after(page)?, page.fetch()).await?)
 }
 
+/// A debt, what follows, and whether an operator holds the end of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FollowedDebt {
+    pub(crate) debt: Debt,
+    pub(crate) planned: Option<Planned>,
+    pub(crate) held: bool,
+}
+
+/// The debt, or NOT_FOUND, which is also what other customers' debts are.
+pub(crate) async fn debt(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    id: DebtId,
+) -> Result<FollowedDebt, Error> {
+    let missing = || Error::NotFound(debt_name(account, id));
+    if !call.may_see(account) {
+        return Err(missing());
+    }
+    let debt = store::debt::find(connection, account, id).await?.ok_or_else(missing)?;
+    followed(connection, account, vec![debt]).await?.pop().ok_or_else(missing)
+}
+
+/// A page of the account's debts, oldest first.
+pub(crate) async fn debts(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    account: AccountId,
+    wanted: Wanted,
+    page: &Page,
+) -> Result<Vec<FollowedDebt>, Error> {
+    visible(connection, call, account, None).await?;
+    let debts = store::debt::list(connection, account, wanted, after(page)?, page.fetch()).await?;
+    followed(connection, account, debts).await
+}
+
+/// The open debts of the account, oldest first.
+pub(crate) async fn open_debts(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<Vec<FollowedDebt>, Error> {
+    let debts = store::debt::open_of_accounts(connection, &[account]).await?;
+    followed(connection, account, debts).await
+}
+
+async fn followed(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    debts: Vec<Debt>,
+) -> Result<Vec<FollowedDebt>, Error> {
+    let planned = store::dunning::of_accounts(connection, &[account]).await?;
+    let held = store::dunning::held(connection, &[account]).await?.contains(&account);
+    let follow = |debt: Debt| FollowedDebt {
+        planned: planned.iter().find(|planned| planned.debt == debt.id).copied(),
+        debt,
+        held,
+    };
+    Ok(debts.into_iter().map(follow).collect())
+}
+
 /// That there is such an account, and the caller may see it; a guest sees what is of `project` alone (R4.5).
-async fn visible(
+pub(crate) async fn visible(
     connection: &impl ConnectionTrait,
     call: &Call,
     account: AccountId,

@@ -17,6 +17,7 @@ use florin_settlement::{Instant, Month};
 use sea_orm::ConnectionTrait;
 
 use super::{
+    dunning::after_drive,
     monthly::{Portion, ToDrive, issue_portion},
     schedule::{Next, next},
     settle::settle,
@@ -96,7 +97,7 @@ impl BillingRuns {
         let Some(to) = page.last().map(|project| project.account) else {
             return self.complete(call, &run).await;
         };
-        let projects = of_issuer(reader, &run.issuer, page).await?;
+        let projects = of_run(reader, &run, page).await?;
         let billed = u32::try_from(projects.len()).unwrap_or(u32::MAX);
         self.bill(call, &issuer, run, projects, to).await?;
         Ok(Progress::Batch(billed))
@@ -171,7 +172,11 @@ impl BillingRuns {
     /// Drives what was begun. What does not get through is taken up by the payments' own reconciliation.
     async fn collect(&self, call: &Call, to_drive: &[(AccountId, PaymentId)]) {
         for (account, payment) in to_drive {
-            if let Err(error) = self.payments.drive(call, *account, *payment).await {
+            let driven = match self.payments.drive(call, *account, *payment).await {
+                Ok(driven) => after_drive(&self.platform, &driven).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = driven {
                 tracing::warn!(%payment, error = &error as &dyn std::error::Error, "collection waits");
             }
         }
@@ -208,7 +213,7 @@ impl BillingRuns {
         loop {
             let page = florin_project::billable(reader, run.month.period(), after, COUNT_PAGE).await?;
             let Some(last) = page.last().map(BillableProject::cursor) else { break };
-            let projects = of_issuer(reader, &run.issuer, page).await?;
+            let projects = of_run(reader, run, page).await?;
             count = count.saturating_add(i64::try_from(projects.len()).unwrap_or(i64::MAX));
             after = Some(last);
         }
@@ -313,16 +318,19 @@ pub(crate) fn end_of(account: AccountId) -> BillingCursor {
     BillingCursor { account, created: Instant::MAX, project: ProjectId::from_uuid(uuid::Uuid::max()) }
 }
 
-async fn of_issuer(
+/// The projects a run bills: those of its issuer that are not billed by a final invoice of an earlier
+/// settlement (R4.6).
+async fn of_run(
     connection: &impl ConnectionTrait,
-    issuer: &str,
+    run: &BillingRun,
     mut projects: Vec<BillableProject>,
 ) -> Result<Vec<BillableProject>, Error> {
+    projects.retain(|project| !project.ends_before(run.settlement));
     let mut owners = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     owners.dedup();
     let mut own = std::collections::HashSet::new();
     for account in florin_account::find_many(connection, &owners).await? {
-        if account.issuer == issuer {
+        if account.issuer == run.issuer {
             own.insert(account.id);
         }
     }

@@ -137,6 +137,18 @@ async fn lots_by_account(
     Ok(by_account)
 }
 
+/// The charges of one project's `lines` of `month`.
+pub(crate) async fn charges_of(
+    connection: &impl ConnectionTrait,
+    account: &Account,
+    month: Month,
+    lines: Vec<RatedLine>,
+) -> Result<Vec<Charge>, Error> {
+    let accounts = BTreeMap::from([(account.id, account.clone())]);
+    let charges = charges_by_project(connection, &accounts, month, lines).await?;
+    Ok(charges.into_values().flatten().collect())
+}
+
 async fn charges_by_project(
     connection: &impl ConnectionTrait,
     accounts: &BTreeMap<AccountId, Account>,

@@ -145,6 +145,23 @@ pub(crate) async fn open_of(
     Ok(row.map(Debt::try_from).transpose()?)
 }
 
+/// The debt of an invoice that `payment` paid, if it paid one.
+pub(crate) async fn paid_by(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoice: InvoiceId,
+    payment: PaymentId,
+) -> Result<Option<Debt>, DbErr> {
+    let row = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::InvoiceId.eq(invoice))
+        .filter(Column::PaymentId.eq(payment))
+        .order_by_desc(Column::Id)
+        .one(connection)
+        .await?;
+    Ok(row.map(Debt::try_from).transpose()?)
+}
+
 /// Which debts are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {

@@ -50,7 +50,8 @@ async fn customer(world: &World) -> (AccountId, String) {
 
 /// Runs the job of invoices in advance once; how much it did.
 async fn charge(world: &World) -> u32 {
-    let all = jobs::all(&world.platform, world.runs(), &world.payments);
+    let all =
+        jobs::all(&world.platform, world.runs(), &world.payments, florin_invoicing::DunningRules::default());
     let job = all.into_iter().find(|job| job.name() == "invoicing.advance").expect("a job");
     job.run(100).await.expect("charged")
 }

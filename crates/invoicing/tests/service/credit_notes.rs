@@ -7,7 +7,7 @@ use florin_invoicing::{
     NewCreditNote, Reduction, issue_credit_note,
 };
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
-use florin_testbed::{TestDatabase, on_both_backends};
+use florin_testbed::on_both_backends;
 use sea_orm::ConnectionTrait;
 use tonic::Code;
 

@@ -2,6 +2,7 @@
 
 mod advance;
 mod billing_runs;
+mod collection;
 mod credit_notes;
 mod disputes;
 mod issuing;

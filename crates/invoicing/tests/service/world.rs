@@ -21,7 +21,9 @@ use florin_api::{
     },
 };
 use florin_credit::{GrantKind, PaymentLinks, grants};
-use florin_invoicing::{BillingRuns, Debts, InvoiceRpc, MoneyOutcomes, Needs, jobs::BillingRunJob};
+use florin_invoicing::{
+    BillingRuns, CollectionRpc, Debts, DunningRules, InvoiceRpc, MoneyOutcomes, Needs, jobs::BillingRunJob,
+};
 use florin_payment::{
     MethodDetails, MethodKind, Methods, Outcomes, PaymentMethodRpc, Payments,
     provider::{
@@ -32,6 +34,7 @@ use florin_payment::{
 };
 use florin_platform::{
     Platform,
+    approval::Limits,
     call::{Call, Principal, Role},
     clock::Clock,
     db::{Db, Tx},
@@ -127,7 +130,11 @@ pub(crate) enum Mood {
     #[default]
     Approves,
     Declines,
+    /// For good, once; then it approves.
+    DeclinesOnce,
+    DeclinesForNow,
     Ponders,
+    Asks,
 }
 
 impl Till {
@@ -142,7 +149,11 @@ impl Till {
     fn report(&self) -> ChargeReport {
         let outcome = match *self.mood.lock().unwrap_or_else(PoisonError::into_inner) {
             Mood::Approves => ChargeOutcome::Succeeded,
-            Mood::Declines => ChargeOutcome::DeclinedFinal { code: "no_funds".to_owned() },
+            Mood::Declines | Mood::DeclinesOnce => {
+                ChargeOutcome::DeclinedFinal { code: "no_funds".to_owned() }
+            }
+            Mood::DeclinesForNow => ChargeOutcome::DeclinedSoft { code: "try_later".to_owned() },
+            Mood::Asks => ChargeOutcome::ActionRequired { url: "https://bank.example.com/3ds".to_owned() },
             Mood::Ponders => ChargeOutcome::Pending,
         };
         ChargeReport { reference: None, outcome, disputes: Vec::new() }
@@ -191,7 +202,12 @@ impl Provider for Till {
 
     async fn charge(&self, charge: &Charge) -> Result<ChargeReport, ProviderUnknown> {
         self.charged.lock().unwrap_or_else(PoisonError::into_inner).insert(charge.key);
-        Ok(self.report())
+        let report = self.report();
+        let mut mood = self.mood.lock().unwrap_or_else(PoisonError::into_inner);
+        if *mood == Mood::DeclinesOnce {
+            *mood = Mood::Approves;
+        }
+        Ok(report)
     }
 
     async fn fetch(&self, charge: &Charge, _: Option<&str>) -> Result<Option<ChargeReport>, ProviderUnknown> {
@@ -291,9 +307,19 @@ impl World {
 
     /// A card that is VALID at once; the first is the default.
     pub(crate) async fn card(&self, account: AccountId) -> String {
+        self.card_of(account, 0).await
+    }
+
+    /// A card that may be tried when the default one is declined for good.
+    pub(crate) async fn fallback_card(&self, account: AccountId) -> String {
+        self.card_of(account, 1).await
+    }
+
+    async fn card_of(&self, account: AccountId, fallback_order: i32) -> String {
         let rpc = PaymentMethodRpc::new(self.methods.clone());
         let method = payment_wire::PaymentMethod {
             kind: payment_wire::PaymentMethodKind::Card.into(),
+            fallback_order,
             ..Default::default()
         };
         let request = payment_wire::CreatePaymentMethodRequest {
@@ -435,6 +461,42 @@ impl World {
     pub(crate) async fn bill(&self) {
         let job = BillingRunJob::new(self.platform.clone(), self.runs());
         while job.run(100).await.expect("billed") > 0 {}
+    }
+
+    /// Lets time go by until `text`: months are billed, projects end, debts are dunned when it is their time.
+    pub(crate) async fn live_until(&self, text: &str) {
+        let (target, clock) = (at(text), self.platform.clock);
+        let (platform, payments) = (&self.platform, &self.payments);
+        let jobs = florin_invoicing::jobs::all(platform, self.runs(), payments, DunningRules::default());
+        loop {
+            let mut done = 1;
+            while done > 0 {
+                done = 0;
+                for job in &jobs {
+                    done += job.run(100).await.expect("run");
+                }
+            }
+            let now = self.now().await;
+            let mut next = target;
+            for job in &jobs {
+                next = job
+                    .next_due()
+                    .await
+                    .expect("due")
+                    .filter(|due| *due > now)
+                    .map_or(next, |due| due.min(next));
+            }
+            if now >= target {
+                return;
+            }
+            let moved = platform.db.write(|tx| async move { clock.move_to(&tx, next).await }).await;
+            assert_eq!(moved.expect("moved"), florin_platform::clock::Moved::Done);
+        }
+    }
+
+    pub(crate) fn collection(&self) -> CollectionRpc {
+        let limits = Limits::new(1000, Vec::new());
+        CollectionRpc::new(self.platform.clone(), self.payments.clone(), limits)
     }
 
     pub(crate) async fn invoices(&self, account: AccountId) -> Vec<wire::Invoice> {

@@ -83,9 +83,17 @@ pub struct BillableProject {
     pub created: Instant,
     /// The project.
     pub project: ProjectId,
+    /// When its final invoice is settled, if it is being deleted or is deleted (R4.6).
+    pub ends: Option<Instant>,
 }
 
 impl BillableProject {
+    /// Whether its final invoice is settled before `settlement`: what it used is billed there.
+    #[must_use]
+    pub fn ends_before(&self, settlement: Instant) -> bool {
+        self.ends.is_some_and(|ends| ends < settlement)
+    }
+
     /// Where a list that ended with this project goes on.
     #[must_use]
     pub const fn cursor(&self) -> BillingCursor {

@@ -69,7 +69,8 @@ async fn billed_before(
 }
 
 fn billable(project: &Project) -> BillableProject {
-    BillableProject { account: project.account, created: project.created, project: project.id }
+    let ends = project.deletion.as_ref().map(|deletion| deletion.grace_ends);
+    BillableProject { account: project.account, created: project.created, project: project.id, ends }
 }
 
 /// What a project will have used at the month's end.

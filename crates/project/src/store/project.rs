@@ -368,7 +368,7 @@ pub(crate) async fn billable(
     let later = if after.is_some() { "AND (p.account_id, p.created_at, p.id) > ($4, $5, $6)" } else { "" };
     let last = Month::of(period.to().minus(std::time::Duration::from_micros(1)));
     let text = format!(
-        "SELECT p.account_id, p.created_at, p.id FROM project p \
+        "SELECT p.account_id, p.created_at, p.id, p.grace_ends_at FROM project p \
          WHERE (EXISTS (SELECT 1 FROM resource_interval i \
             WHERE i.account_id = p.account_id AND i.project_id = p.id \
             AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2)) \
@@ -386,10 +386,12 @@ pub(crate) async fn billable(
     rows.iter()
         .map(|row| {
             let created: At = row.try_get_by_index(1)?;
+            let ends: Option<At> = row.try_get_by_index(3)?;
             Ok(BillableProject {
                 account: row.try_get_by_index(0)?,
                 created: created.into(),
                 project: row.try_get_by_index(2)?,
+                ends: ends.map(Into::into),
             })
         })
         .collect()

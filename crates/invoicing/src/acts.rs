@@ -1,0 +1,65 @@
+//! What of this slice can wait for a second operator (R6.13): write-offs.
+
+use std::sync::Arc;
+
+use florin_api::invoicing::v1::WriteOffDebtRequest;
+use florin_platform::{
+    approval::{Act, Approval},
+    call::{Call, Role},
+    column::CorruptRow,
+    db::Tx,
+};
+use florin_settlement::Instant;
+use prost::Message;
+use tonic::Status;
+
+use crate::{convert, domain::debt::debt_name, error::Error, service::pay};
+
+/// The request a write-off is asked for with.
+pub(crate) const WRITE_OFF_DEBT: &str = "florin.invoicing.v1.WriteOffDebtRequest";
+
+/// The acts of this slice.
+#[must_use]
+pub fn acts() -> Vec<Arc<dyn Act>> {
+    vec![Arc::new(WritingOff)]
+}
+
+struct WritingOff;
+
+#[async_trait::async_trait]
+impl Act for WritingOff {
+    fn kind(&self) -> &'static str {
+        WRITE_OFF_DEBT
+    }
+
+    fn role(&self) -> Role {
+        Role::Finance
+    }
+
+    async fn perform(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        call: &Call,
+        approval: &Approval,
+    ) -> Result<String, Status> {
+        let asked = WriteOffDebtRequest::decode(approval.payload.as_slice())
+            .map_err(CorruptRow::of("approval"))
+            .map_err(|error| Error::Database(error.into()))?;
+        let (account, id) = convert::collection::write_off(&asked).map_err(Error::from)?;
+        pay::write_off(tx, at, call, account, id).await?;
+        Ok(debt_name(account, id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Name;
+
+    use super::*;
+
+    #[test]
+    fn an_act_is_found_by_the_name_of_its_request() {
+        assert_eq!(WriteOffDebtRequest::full_name(), WRITE_OFF_DEBT);
+    }
+}

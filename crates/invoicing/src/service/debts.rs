@@ -122,10 +122,13 @@ pub(crate) async fn other_method(
     account: AccountId,
     invoice: InvoiceId,
 ) -> Result<Option<PaymentMethodId>, Error> {
-    let methods = florin_payment::fallbacks(tx, account).await?;
+    // One of them may have become the default in place of the one that was declined for good.
+    let mut methods = florin_payment::methods_valid(tx, account).await?;
+    methods.retain(|method| method.fallback_order.is_some());
     if methods.is_empty() {
         return Ok(None);
     }
+    methods.sort_by_key(|method| (method.fallback_order, method.id));
     let tried = florin_payment::of_reference(tx, account, &invoice_name(account, invoice)).await?;
     let tried = tried.into_iter().filter_map(|payment| match payment.means {
         Means::Method(method) => Some(method),

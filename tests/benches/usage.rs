@@ -7,7 +7,7 @@
 //! | single events | 64 callers, one event a call | one row a transaction, one connection |
 //! | a look | `GetCurrentUsage` with many events | the same with few: events may not show |
 //!
-//! Run by `make bench`; `FLORIN_BENCH_EVENTS` says how many events a round has. Ratios within one run hold,
+//! Run by `make bench`; `FLORIN_TEST_BENCH_EVENTS` says how many events a round has. Ratios within one run hold,
 //! absolute figures do not.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
@@ -48,7 +48,7 @@ fn main() {
 }
 
 fn events_of_a_round() -> usize {
-    let asked = std::env::var_os("FLORIN_BENCH_EVENTS").and_then(|events| events.to_str()?.parse().ok());
+    let asked = std::env::var_os("FLORIN_TEST_BENCH_EVENTS").and_then(|events| events.to_str()?.parse().ok());
     asked.unwrap_or(100_000).max(BATCH)
 }
 

@@ -12,7 +12,7 @@
 
 use florin_platform::{
     audit,
-    call::{Call, Right},
+    call::{Call, Principal, Right},
     db::Tx,
     id::AccountId,
     page::Page,
@@ -76,12 +76,11 @@ pub async fn reach_account(
 }
 
 fn own(call: &Call, account: AccountId) -> Option<Reach> {
-    call.may_see(account).then(|| match call.principal {
-        florin_platform::call::Principal::Service { .. } => Reach::Service,
-        florin_platform::call::Principal::Customer { .. } | florin_platform::call::Principal::Anonymous => {
-            Reach::Itself
-        }
-    })
+    match call.principal {
+        Principal::Service { .. } if call.may_see(account) => Some(Reach::Service),
+        Principal::Customer { .. } if call.may_see(account) => Some(Reach::Itself),
+        Principal::Service { .. } | Principal::Customer { .. } | Principal::Anonymous => None,
+    }
 }
 
 async fn admit(

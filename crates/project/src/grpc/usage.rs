@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
+    Project,
     convert::{self, metering::Sent},
-    domain::project::Project,
     error::Error,
     ports::InvoiceForecast,
     service::{

@@ -13,6 +13,7 @@ const STEPS: usize = 60;
 const CUSTOMERS: usize = 2;
 
 /// The seeds of this run.
+#[expect(clippy::disallowed_methods, reason = "tests read their scale and seed")]
 fn seeds() -> Vec<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let scale = number("FLORIN_TEST_SCALE").unwrap_or(1).max(1);
@@ -22,6 +23,7 @@ fn seeds() -> Vec<u64> {
 /// Says which seed failed, whatever panicked.
 struct Seed(u64);
 impl Drop for Seed {
+    #[expect(clippy::print_stderr, reason = "a failed test says how to see it fail again")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("replay with FLORIN_TEST_SEED={}", self.0);

@@ -162,7 +162,7 @@ on_both_backends! {
         let full = plane.funding().place_hold(second).await.unwrap_err();
         assert_eq!(refusal(&full).1, "PREPAID_FUNDS_EXHAUSTED");
         let list = ListHoldsRequest { parent: project.clone(), ..Default::default() };
-        assert_eq!(ada.caller.funding().list_holds(list.clone()).await.unwrap().into_inner().holds, [placed.clone()]);
+        assert_eq!(ada.caller.funding().list_holds(list.clone()).await.unwrap().into_inner().holds, std::slice::from_ref(&placed));
         let hidden = eve.caller.funding().list_holds(list).await.unwrap_err();
         assert_eq!(refusal(&hidden).1, "NOT_FOUND");
         let resource = Resource { plan: "plans/b3-8".to_owned(), region: "gra".to_owned(), ..Default::default() };

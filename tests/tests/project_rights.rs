@@ -183,7 +183,7 @@ impl World {
                 caller.resources().remove_resource(request).await.map(drop)
             }
             "UsageService/GetCurrentUsage" => {
-                let request = GetCurrentUsageRequest { parent: named(), ..Default::default() };
+                let request = GetCurrentUsageRequest { parent: named() };
                 caller.usage().get_current_usage(request).await.map(drop)
             }
             "InvoiceService/EstimateInvoice" => {
@@ -256,8 +256,7 @@ impl World {
             }
             "VoucherService/CheckVoucher" => {
                 let code = self.florin.codes(self.florin.campaign(1), 1).await.remove(0);
-                let request =
-                    CheckVoucherRequest { parent: parent(), project: named(), code, ..Default::default() };
+                let request = CheckVoucherRequest { parent: parent(), project: named(), code };
                 caller.vouchers().check_voucher(request).await.map(drop)
             }
             "VoucherService/RedeemVoucher" => {
@@ -393,7 +392,7 @@ on_both_backends! {
         }
         let request = ListHeldRightsRequest { parent: ben.account.clone(), ..Default::default() };
         let held = ben.caller.projects().list_held_rights(request.clone()).await.unwrap().into_inner().rights;
-        assert_eq!(held, [right.clone()]);
+        assert_eq!(held, std::slice::from_ref(&right));
         for who in [&ada, &ben] {
             let kinds = vec!["project.right-granted".to_owned()];
             let request = ListNoticesRequest { parent: who.account.clone(), kinds, ..Default::default() };

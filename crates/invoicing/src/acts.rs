@@ -13,7 +13,11 @@ use florin_settlement::Instant;
 use prost::Message;
 use tonic::Status;
 
-use crate::{convert, domain::debt::debt_name, error::Error, service::pay};
+use crate::{
+    convert,
+    error::Error,
+    service::{debt_name, pay},
+};
 
 /// The request a write-off is asked for with.
 pub(crate) const WRITE_OFF_DEBT: &str = "florin.invoicing.v1.WriteOffDebtRequest";

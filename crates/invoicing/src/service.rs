@@ -20,3 +20,9 @@ pub(crate) mod query;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod settle;
+
+// What the edge calls things by.
+pub(crate) use crate::domain::{
+    debt::{DEBT_SETTLEMENTS, DebtId, debt_name},
+    invoice::InvoiceId,
+};

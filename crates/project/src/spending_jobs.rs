@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use florin_platform::{
     Platform,
+    id::AccountId,
     job::{Job, JobError},
 };
 use florin_settlement::Instant;
@@ -59,10 +60,28 @@ impl Job for Restand {
             if accounts.is_empty() {
                 break;
             }
-            self.standings.refresh(&self.platform, &accounts).await?;
+            if self.standings.refresh(&self.platform, &accounts).await.is_err() {
+                self.one_by_one(now, &accounts).await?;
+            }
             done += u32::try_from(accounts.len()).unwrap_or(u32::MAX);
         }
         Ok(done)
+    }
+}
+
+impl Restand {
+    /// One account that cannot be computed keeps none of the others waiting: it is looked at an hour later.
+    async fn one_by_one(&self, now: Instant, accounts: &[AccountId]) -> Result<(), JobError> {
+        for account in accounts {
+            if let Err(error) = self.standings.refresh(&self.platform, &[*account]).await {
+                tracing::error!(%account, error = &error as &dyn std::error::Error, "no funding standing");
+                let put_off = self.platform.db.write::<_, sea_orm::DbErr, _>(|tx| async move {
+                    store::standing::put_off(&tx, now.plus_hours(1), *account).await
+                });
+                put_off.await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -22,8 +22,11 @@ const TOKENS_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct TokenAuthenticator {
     platform: Platform,
-    services: Coalescer<Vec<u8>, Result<Option<(String, Vec<Role>)>, DbErr>>,
+    services: Coalescer<Vec<u8>, Looked>,
 }
+
+/// The service behind a digest: its name and roles, if there is one.
+type Looked = Result<Option<(String, Vec<Role>)>, DbErr>;
 
 impl TokenAuthenticator {
     /// Looks tokens up in `platform`'s database. Within a runtime.

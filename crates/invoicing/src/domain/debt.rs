@@ -139,12 +139,12 @@ impl Debt {
 
 /// Marks ids of settlements of debts.
 #[derive(Debug)]
-pub enum DebtSettlementMark {}
+pub(crate) enum DebtSettlementMark {}
 impl Kind for DebtSettlementMark {
     const PREFIX: &'static str = "settle";
 }
 /// The id of a payment for debts.
-pub type DebtSettlementId = Id<DebtSettlementMark>;
+pub(crate) type DebtSettlementId = Id<DebtSettlementMark>;
 
 /// The collection of settlements of debts in references of payments.
 pub(crate) const DEBT_SETTLEMENTS: &str = "debtSettlements";

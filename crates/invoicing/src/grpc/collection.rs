@@ -23,12 +23,9 @@ use tonic::{Request, Response, Status};
 use crate::{
     acts::WRITE_OFF_DEBT,
     convert::{self, collection as wire},
-    domain::{
-        debt::{DEBT_SETTLEMENTS, DebtId},
-        invoice::InvoiceId,
-    },
     error::Error,
     service::{
+        DEBT_SETTLEMENTS, DebtId, InvoiceId,
         collection::{self, rehearse},
         dunning::after_drive,
         pay, query,

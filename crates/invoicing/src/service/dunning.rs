@@ -360,10 +360,8 @@ impl<'s> Steps<'s> {
         if let Some(payment) = debts::on_its_way(self.tx, debt).await? {
             return Ok(waits_for(&payment, dunning));
         }
-        match step {
-            Step::Suspend => self.suspended.insert(debt.account),
-            _ => self.deleted.insert(debt.account),
-        };
+        let ended = if step == Step::Suspend { &mut self.suspended } else { &mut self.deleted };
+        ended.insert(debt.account);
         Ok(Taken::Done)
     }
 }

@@ -89,7 +89,7 @@ async fn standing(
     at: Instant,
     (account, project): (AccountId, ProjectId),
 ) -> Result<Standing, Error> {
-    let of_account = standings.from_scratch(tx, at, &[account]).await?;
+    let of_account = standings.computed_anew(tx, at, &[account]).await?;
     let found = of_account.into_iter().find(|standing| standing.project == project);
     found.ok_or_else(|| Error::NotFound(project_name(account, project)))
 }

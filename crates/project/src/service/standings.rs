@@ -74,10 +74,19 @@ impl Derived for Standings {
         if accounts.len() > AT_ONCE_MAX {
             return store::standing::outdate(tx, at, accounts).await;
         }
-        self.compute(tx, at, accounts).await.map_err(|error| match error {
-            Error::Database(error) => error,
-            other => DbErr::Custom(format!("funding standings: {other:?}")),
-        })
+        let computed = self.compute(tx, at, accounts).await;
+        if let Err(Error::Database(error)) = computed {
+            return Err(error);
+        }
+        // What cannot be rated stops nobody from being paid: its row is out of date until it can.
+        if let Err(error) = computed {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a funding standing cannot be computed"
+            );
+            return store::standing::outdate(tx, at, accounts).await;
+        }
+        Ok(())
     }
 }
 
@@ -120,7 +129,7 @@ impl Standings {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub(crate) async fn from_scratch(
+    pub(crate) async fn computed_anew(
         &self,
         tx: &Tx,
         at: Instant,
@@ -349,7 +358,7 @@ impl Standings {
         let at = self.clock.now(&tx).await?;
         let rows = store::standing::projects_of(&tx, &[account]).await?;
         let keys: Vec<Key> = rows.iter().map(|row| (row.account, row.project)).collect();
-        let computed = self.from_scratch(&tx, at, &[account]).await?;
+        let computed = self.computed_anew(&tx, at, &[account]).await?;
         tx.rollback().await;
         let mut stored = store::standing::of_keys(&platform.db, &keys).await?;
         let mut compared = Vec::with_capacity(computed.len());

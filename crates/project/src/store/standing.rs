@@ -284,6 +284,12 @@ pub(crate) async fn outdate(tx: &Tx, at: Instant, accounts: &[AccountId]) -> Res
     Ok(())
 }
 
+/// Has the standings of `account` looked at again at `at`, and not before.
+pub(crate) async fn put_off(tx: &Tx, at: Instant, account: AccountId) -> Result<(), DbErr> {
+    let text = "UPDATE funding_standing SET due_at = $1 WHERE account_id = $2";
+    tx.execute_raw(sql(tx, text, [At::from(at).into(), account.into()])).await.map(|_| ())
+}
+
 /// Has the standings and budgets of `accounts` looked at from `at` on; until then they hold. For measured usage, which
 /// comes all the time: figures are at most as old as the job's round (R5.6).
 pub(crate) async fn hurry(tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<(), DbErr> {

@@ -223,7 +223,7 @@ on_both_backends! {
             assert!(lines.iter().all(|line| line.quantity == florin_settlement::Quantity::whole(735)));
             counts.push(counted.1.load(Ordering::SeqCst));
         }
-        assert_eq!(counts, [4, 4]);
+        assert_eq!(counts, [5, 5]);
         let twice = [crowd[0], crowd[0]];
         let lines = of_projects(house.platform.db.reader(), &twice, march(), at("2027-04-01T06:00:00Z")).await;
         assert_eq!(lines.expect("rated").len(), 1, "a project named twice is charged once");

@@ -114,6 +114,7 @@ async fn find(site: &Site, token: String) -> Result<Linked, Trouble> {
 }
 
 /// What a refusal means to the payer; nothing for what is not about them.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other reason is not the payer's concern")]
 fn explained(texts: &'static Texts, reason: ErrorReason) -> Option<&'static str> {
     use ErrorReason::{
         FirstPaymentNeedsCard, InvalidArgumentViolations, OrderExpired, OrderNotPayable, PaymentInProgress,
@@ -125,7 +126,6 @@ fn explained(texts: &'static Texts, reason: ErrorReason) -> Option<&'static str>
         PaymentInProgress => texts.under_way,
         PaymentProviderUnavailable => texts.busy_words,
         RequestIdReused => texts.sent_before,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other reason is not the payer's concern")]
         _ => return None,
     })
 }

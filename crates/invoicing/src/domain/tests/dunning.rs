@@ -40,6 +40,7 @@ fn calendars_of_debts_nobody_pays() {
         all
     };
     let final_with_others = Dunning { try_others: Some(at(OPENED)), ..opened() };
+    #[expect(clippy::type_complexity, reason = "a table reads best as one")]
     let cases: [(&str, Dunning, Hold, u32, Vec<(u32, Step)>); 6] = [
         ("no method, or declined for good", opened(), Hold::Free, 400, with(&[(0, Tell)])),
         (

@@ -298,7 +298,7 @@ fn what_runs_burns_by_the_hour() {
     let now = at("2027-03-04 09:40");
     let burn = burn_per_hour(running, &tariff, now).expect("priced");
     // 0.111 + 250 × 0.0000555556 = 0.1248889 an hour.
-    assert_eq!(burn.for_hours(1000).expect("fits"), Money::new(124_89, Currency::EUR));
+    assert_eq!(burn.for_hours(1000).expect("fits"), Money::new(12_489, Currency::EUR));
     assert_eq!(burn.for_hours(1).expect("fits"), Money::new(13, Currency::EUR), "rounded up");
     assert_eq!(burn.hours_lasting(Money::new(10_00, Currency::EUR)), Some(80));
     assert_eq!(burn.hours_lasting(Money::new(-1, Currency::EUR)), Some(0));

@@ -23,6 +23,6 @@ pub(crate) mod settle;
 
 // What the edge calls things by.
 pub(crate) use crate::domain::{
-    debt::{DEBT_SETTLEMENTS, DebtId, debt_name},
+    debt::{DEBT_SETTLEMENTS, DebtId, DebtSettlementMark, debt_name},
     invoice::InvoiceId,
 };

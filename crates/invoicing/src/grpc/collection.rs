@@ -25,7 +25,7 @@ use crate::{
     convert::{self, collection as wire},
     error::Error,
     service::{
-        DEBT_SETTLEMENTS, DebtId, InvoiceId,
+        DEBT_SETTLEMENTS, DebtId, DebtSettlementMark, InvoiceId,
         collection::{self, rehearse},
         dunning::after_drive,
         pay, query,
@@ -51,11 +51,8 @@ impl CollectionRpc {
     /// Takes a payment that was begun as far as it goes now.
     async fn drive(&self, call: &Call, account: AccountId, reference: &str) -> Result<(), Error> {
         let payment = self.payments.drive(call, account, read(reference)?).await?;
-        if florin_platform::wire::parse_child::<crate::domain::debt::DebtSettlementMark>(
-            DEBT_SETTLEMENTS,
-            &payment.reference,
-        )
-        .is_ok()
+        if florin_platform::wire::parse_child::<DebtSettlementMark>(DEBT_SETTLEMENTS, &payment.reference)
+            .is_ok()
         {
             return collection::pause_settlement(&self.platform, &payment).await;
         }

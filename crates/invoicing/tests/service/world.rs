@@ -490,7 +490,8 @@ impl World {
                 return;
             }
             let moved = platform.db.write(|tx| async move { clock.move_to(&tx, next).await }).await;
-            assert_eq!(moved.expect("moved"), florin_platform::clock::Moved::Done);
+            // On a slow machine the clock may have passed it by itself.
+            moved.expect("moved");
         }
     }
 

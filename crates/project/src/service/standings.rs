@@ -75,10 +75,10 @@ impl Derived for Standings {
             return store::standing::outdate(tx, at, accounts).await;
         }
         let computed = self.compute(tx, at, accounts).await;
-        if let Err(Error::Database(error)) = computed {
+        if let Err(Error::Database(error @ (DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_)))) = computed {
             return Err(error);
         }
-        // What cannot be rated stops nobody from being paid: its row is out of date until it can.
+        // What cannot be read or rated stops nobody from being paid: its row is out of date until it can.
         if let Err(error) = computed {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

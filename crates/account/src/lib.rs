@@ -30,10 +30,11 @@ pub use service::{
     limits::set_project_limit,
     query::{
         billing_delays, domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers,
-        unaccepted_terms, vat_treatment,
+        unaccepted_terms,
     },
     terms::document_name as terms_document_name,
     tokens::register_service_token,
+    vat::{VatRules, vat_treatment},
 };
 
 /// Rights: who may do what on a named resource (R4.5).

@@ -11,3 +11,4 @@ pub(crate) mod sign_in;
 pub(crate) mod terms;
 pub(crate) mod tokens;
 pub(crate) mod update;
+pub(crate) mod vat;

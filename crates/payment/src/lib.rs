@@ -41,7 +41,7 @@ pub use needs::MethodNeeds;
 pub use outcomes::{BoxError, Outcomes, Settled};
 pub use provider::Provider;
 pub use service::{
-    begin::begin,
+    begin::{begin, begin_many},
     limits::automatic_attempts,
     methods::Methods,
     names::{method_name, payment_name},

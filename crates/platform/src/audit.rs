@@ -1,13 +1,14 @@
 //! The audit log: who did what to what, append-only, in the change's own transaction (R2.7).
 
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::DbErr;
 
 use crate::{
     call::Call,
     column::At,
-    db::{Tx, sql},
+    db::Tx,
     id::{AccountId, Id, Kind},
+    set::{self, Set},
 };
 
 /// Marks ids of audit entries.
@@ -18,6 +19,9 @@ impl Kind for Entry {
 }
 
 /// Records that `call` changed `resource`, a resource name, of `account`.
+///
+/// # Errors
+/// The database's.
 pub async fn record(
     tx: &Tx,
     at: Instant,
@@ -25,17 +29,40 @@ pub async fn record(
     account: AccountId,
     resource: &str,
 ) -> Result<(), DbErr> {
-    let text = "INSERT INTO audit_entry (account_id, id, actor, action, resource, request_id, created_at) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let values = [
-        account.into(),
-        Id::<Entry>::generate(at).into(),
-        call.principal.to_string().into(),
-        call.method.as_str().into(),
-        resource.into(),
-        call.trace.as_str().into(),
-        At::from(at).into(),
+    record_many(tx, at, call, &[(account, resource)]).await
+}
+
+/// Records that `call` changed each of `resources`, each of its account, in one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn record_many(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    resources: &[(AccountId, &str)],
+) -> Result<(), DbErr> {
+    let columns = [
+        ("account_id", set::Kind::Uuid),
+        ("id", set::Kind::Uuid),
+        ("actor", set::Kind::Text),
+        ("action", set::Kind::Text),
+        ("resource", set::Kind::Text),
+        ("request_id", set::Kind::Text),
+        ("created_at", set::Kind::Instant),
     ];
-    tx.execute_raw(sql(tx, text, values)).await?;
-    Ok(())
+    let actor = call.principal.to_string();
+    let mut rows = Set::new(columns, resources.len());
+    for (account, resource) in resources {
+        rows.push([
+            (*account).into(),
+            Id::<Entry>::generate(at).into(),
+            actor.as_str().into(),
+            call.method.as_str().into(),
+            (*resource).into(),
+            call.trace.as_str().into(),
+            At::from(at).into(),
+        ]);
+    }
+    rows.insert(tx, "audit_entry").await
 }

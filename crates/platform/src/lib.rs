@@ -26,6 +26,7 @@ pub mod outbox;
 pub mod page;
 pub mod refusal;
 pub mod secret;
+pub mod set;
 pub mod violation;
 pub mod wire;
 

@@ -5,12 +5,13 @@
 //! when the notice is read or sent.
 
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::DbErr;
 
 use crate::{
     column::At,
-    db::{Tx, sql},
+    db::Tx,
     id::{AccountId, Id, Kind},
+    set::{self, Set},
 };
 
 /// Stands in the body where the secret goes.
@@ -41,20 +42,40 @@ pub struct Notice {
 }
 
 /// Raises `notice` to `account`.
-pub async fn raise(tx: &Tx, at: Instant, account: AccountId, notice: &Notice) -> Result<NoticeId, DbErr> {
-    let id = NoticeId::generate(at);
-    let text = "INSERT INTO notice (account_id, id, kind, language, subject, body, secret_purpose, created_at) \
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let values = [
-        account.into(),
-        id.into(),
-        notice.kind.into(),
-        notice.language.as_str().into(),
-        notice.subject.as_str().into(),
-        notice.body.as_str().into(),
-        notice.secret_purpose.clone().into(),
-        At::from(at).into(),
+///
+/// # Errors
+/// The database's.
+pub async fn raise(tx: &Tx, at: Instant, account: AccountId, notice: &Notice) -> Result<(), DbErr> {
+    raise_many(tx, at, vec![(account, notice.clone())]).await
+}
+
+/// Raises each notice to its account, in one statement.
+///
+/// # Errors
+/// The database's.
+pub async fn raise_many(tx: &Tx, at: Instant, notices: Vec<(AccountId, Notice)>) -> Result<(), DbErr> {
+    let columns = [
+        ("account_id", set::Kind::Uuid),
+        ("id", set::Kind::Uuid),
+        ("kind", set::Kind::Text),
+        ("language", set::Kind::Text),
+        ("subject", set::Kind::Text),
+        ("body", set::Kind::Text),
+        ("secret_purpose", set::Kind::Optional(&set::Kind::Text)),
+        ("created_at", set::Kind::Instant),
     ];
-    tx.execute_raw(sql(tx, text, values)).await?;
-    Ok(id)
+    let mut rows = Set::new(columns, notices.len());
+    for (account, notice) in notices {
+        rows.push([
+            account.into(),
+            NoticeId::generate(at).into(),
+            notice.kind.into(),
+            notice.language.into(),
+            notice.subject.into(),
+            notice.body.into(),
+            notice.secret_purpose.into(),
+            At::from(at).into(),
+        ]);
+    }
+    rows.insert(tx, "notice").await
 }

@@ -13,7 +13,6 @@ pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod quota;
 pub(crate) mod resource;
-pub(crate) mod set;
 pub(crate) mod standing;
 pub(crate) mod usage;
 pub(crate) mod usage_event;

@@ -11,7 +11,6 @@ use crate::{
         account::{Account, AccountState},
         issuer::Issuer,
         terms::{self, TermsDocument, TermsStanding},
-        vat::{Place, RateMissing, Treatment, treatment},
     },
     error::Error,
     store,
@@ -53,24 +52,6 @@ pub async fn issuer_of_country(
     store::issuer::of_country(connection, country).await
 }
 
-/// How the account is taxed on the day of `at` (R8.4). Until a VAT number has been confirmed through a
-/// validation port, VAT is charged.
-pub async fn vat_treatment(
-    connection: &impl ConnectionTrait,
-    account: &Account,
-    at: Instant,
-) -> Result<Treatment, DbErr> {
-    let issuer = store::issuer::find(connection, &account.issuer)
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound(format!("issuers/{}", account.issuer)))?;
-    let country = &account.profile.country;
-    let issuer_in_eu = store::issuer::is_in_eu(connection, &issuer.country).await?;
-    let customer_in_eu = store::issuer::is_in_eu(connection, country).await?;
-    let place = Place::of(&issuer, issuer_in_eu, country, customer_in_eu);
-    let rate = store::issuer::vat_rate(connection, country, at).await?;
-    treatment(place, &account.profile, false, rate).map_err(|RateMissing| no_rate(country, at))
-}
-
 /// Whether `country` is a member state of the EU: consumer law goes by it (R6.4).
 pub async fn is_in_eu(connection: &impl ConnectionTrait, country: &str) -> Result<bool, DbErr> {
     store::issuer::is_in_eu(connection, country).await
@@ -87,7 +68,7 @@ pub async fn domestic_vat_rate(
 }
 
 /// Reference data is incomplete: loud, because the alternative would be to sell without VAT.
-fn no_rate(country: &str, at: Instant) -> DbErr {
+pub(super) fn no_rate(country: &str, at: Instant) -> DbErr {
     DbErr::RecordNotFound(format!("no VAT rate of {country} on {at}"))
 }
 

@@ -6,6 +6,7 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::is_among,
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
@@ -201,7 +202,7 @@ pub(crate) async fn find_many(
     let mut accounts = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(florin_platform::db::BINDS_MAX) {
         let rows = Entity::find()
-            .filter(Column::AccountId.is_in(chunk.iter().copied()))
+            .filter(is_among(connection.get_database_backend(), Column::AccountId, chunk))
             .order_by_asc(Column::AccountId)
             .all(connection)
             .await?;

@@ -1,5 +1,7 @@
 //! Rows of issuers, the countries they sell to, mandatory fields and VAT rates: reference data.
 
+use std::collections::{HashMap, HashSet};
+
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{Tx, sql},
@@ -81,6 +83,27 @@ pub(crate) async fn is_in_eu(connection: &impl ConnectionTrait, country: &str) -
     let text = "SELECT in_eu FROM issuer_country WHERE country = $1";
     let row = connection.query_one_raw(sql(connection, text, [country.into()])).await?;
     row.map_or(Ok(false), |row| row.try_get_by_index(0))
+}
+
+/// The countries that are member states of the EU.
+pub(crate) async fn member_states(connection: &impl ConnectionTrait) -> Result<HashSet<String>, DbErr> {
+    let text = "SELECT country FROM issuer_country WHERE in_eu";
+    let rows = connection.query_all_raw(sql(connection, text, [])).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+/// Every VAT rate there is or was, by country, oldest first.
+pub(crate) async fn vat_rates(
+    connection: &impl ConnectionTrait,
+) -> Result<HashMap<String, Vec<(Instant, TaxRate)>>, DbErr> {
+    let text = "SELECT country, effective_at, rate FROM vat_rate ORDER BY country, effective_at";
+    let mut rates: HashMap<String, Vec<(Instant, TaxRate)>> = HashMap::new();
+    for row in connection.query_all_raw(sql(connection, text, [])).await? {
+        let (effective, rate): (At, String) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let rate = TaxRate::parse(&rate).map_err(CorruptRow::of("vat_rate"))?;
+        rates.entry(row.try_get_by_index(0)?).or_default().push((effective.into(), rate));
+    }
+    Ok(rates)
 }
 
 /// The fields an account must fill, whatever its country or for this one.

@@ -15,8 +15,9 @@ use std::collections::HashMap;
 use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set, among},
 };
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value, sea_query::ArrayType};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 /// Creates the lock row of a new account.
 pub(crate) async fn create(tx: &Tx, account: AccountId) -> Result<(), DbErr> {
@@ -30,17 +31,16 @@ pub(crate) async fn take(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
     ordered.sort_unstable();
     ordered.dedup();
     for chunk in ordered.chunks(BINDS_MAX) {
-        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
-        let values = || chunk.iter().map(|account| Value::from(*account));
-        if chunk.len() > 1 && tx.get_database_backend() == DbBackend::Postgres {
+        let backend = tx.get_database_backend();
+        let (condition, values) = among(backend, "account_id", 1, chunk);
+        if chunk.len() > 1 && backend == DbBackend::Postgres {
             let text = format!(
-                "SELECT account_id FROM account_lock WHERE account_id IN ({places}) \
-                 ORDER BY account_id FOR UPDATE"
+                "SELECT account_id FROM account_lock WHERE {condition} ORDER BY account_id FOR UPDATE"
             );
-            tx.query_all_raw(sql(tx, &text, values())).await?;
+            tx.query_all_raw(sql(tx, &text, values.clone())).await?;
         }
-        let text = format!("UPDATE account_lock SET version = version + 1 WHERE account_id IN ({places})");
-        tx.execute_raw(sql(tx, &text, values())).await?;
+        let text = format!("UPDATE account_lock SET version = version + 1 WHERE {condition}");
+        tx.execute_raw(sql(tx, &text, values)).await?;
     }
     Ok(())
 }
@@ -51,11 +51,11 @@ pub(crate) async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
-    let ids = accounts.iter().map(|account| Value::from(*account)).collect();
-    let text = "SELECT account_id FROM account_lock WHERE account_id = ANY($1) \
-                ORDER BY account_id FOR NO KEY UPDATE";
-    let ids = Value::Array(ArrayType::Uuid, Some(Box::new(ids)));
-    tx.query_all_raw(sql(tx, text, [ids])).await.map(|_| ())
+    let (condition, values) = among(tx.get_database_backend(), "account_id", 1, accounts);
+    let text = format!(
+        "SELECT account_id FROM account_lock WHERE {condition} ORDER BY account_id FOR NO KEY UPDATE"
+    );
+    tx.query_all_raw(sql(tx, &text, values)).await.map(|_| ())
 }
 
 /// Takes the next `count` movement sequence numbers of a locked account; the first of them.
@@ -76,19 +76,19 @@ pub(crate) async fn next_sequences(
     counts: &[(AccountId, u32)],
 ) -> Result<HashMap<AccountId, i64>, DbErr> {
     let mut first = HashMap::with_capacity(counts.len());
-    for chunk in counts.chunks(BINDS_MAX / 2) {
-        let places = (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2));
-        let text = format!(
-            "UPDATE account_lock SET movement_sequence = movement_sequence + v.column2 \
-             FROM (VALUES {}) AS v WHERE account_lock.account_id = v.column1 \
-             RETURNING account_id, movement_sequence",
-            places.collect::<Vec<_>>().join(", ")
-        );
-        let values =
-            chunk.iter().flat_map(|(account, count)| [Value::from(*account), i64::from(*count).into()]);
-        for row in tx.query_all_raw(sql(tx, &text, values)).await? {
-            first.insert(row.try_get_by_index::<AccountId>(0)?, row.try_get_by_index::<i64>(1)?);
-        }
+    let mut wanted = Set::new([("account_id", Kind::Uuid), ("count", Kind::Number)], counts.len());
+    for (account, count) in counts {
+        wanted.push([(*account).into(), i64::from(*count).into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "UPDATE account_lock SET movement_sequence = movement_sequence + v.count FROM {rows} \
+             WHERE account_lock.account_id = v.account_id \
+             RETURNING account_lock.account_id, account_lock.movement_sequence"
+        )
+    };
+    for row in wanted.query(tx, text).await? {
+        first.insert(row.try_get_by_index::<AccountId>(0)?, row.try_get_by_index::<i64>(1)?);
     }
     for (account, count) in counts {
         let last = first

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
-    db::{BINDS_MAX, Tx, sql},
+    db::{BINDS_MAX, Tx},
     id::AccountId,
+    set::{Kind, Set as Rows, is_among},
 };
 use florin_settlement::{LotKind, Money, Restriction};
-use sea_orm::{ConnectionTrait, DbErr, ExprTrait, QueryOrder, QuerySelect, Set, Value, entity::prelude::*};
+use sea_orm::{
+    ConnectionTrait, DbErr, ExprTrait, FromQueryResult, QueryOrder, QuerySelect, Set, entity::prelude::*,
+};
 
-use super::{loyalty, movement::Filter, places};
+use super::{loyalty, movement::Filter};
 use crate::domain::{
     grant::GrantId,
     lot::{CreditId, CreditLot, Origin, ReturnCause, Returned},
@@ -192,24 +195,22 @@ pub(crate) async fn of_earning(
     Ok(rows.into_iter().map(CreditLot::try_from).collect::<Result<_, _>>()?)
 }
 
-/// The lots with these keys, in one query per [`BINDS_MAX`].
+/// The lots with these keys, in one query.
 pub(crate) async fn find_many(
     connection: &impl ConnectionTrait,
     keys: &[(AccountId, CreditId)],
 ) -> Result<HashMap<CreditId, CreditLot>, DbErr> {
+    let mut wanted = Rows::new([("account_id", Kind::Uuid), ("lot_id", Kind::Uuid)], keys.len());
+    for (account, lot) in keys {
+        wanted.push([(*account).into(), (*lot).into()]);
+    }
+    let text = |rows: &str| {
+        format!("SELECT l.* FROM {rows} JOIN credit_lot l ON l.account_id = v.account_id AND l.id = v.lot_id")
+    };
     let mut found = HashMap::with_capacity(keys.len());
-    for chunk in keys.chunks(BINDS_MAX / 2) {
-        let accounts = chunk.iter().map(|(account, _)| *account);
-        let ids = chunk.iter().map(|(_, id)| *id);
-        let rows = Entity::find()
-            .filter(Column::AccountId.is_in(accounts))
-            .filter(Column::Id.is_in(ids))
-            .all(connection)
-            .await?;
-        for row in rows {
-            let lot = CreditLot::try_from(row)?;
-            found.insert(lot.id, lot);
-        }
+    for row in wanted.read(connection, text).await? {
+        let lot = CreditLot::try_from(Model::from_query_result(&row, "")?)?;
+        found.insert(lot.id, lot);
     }
     Ok(found)
 }
@@ -249,7 +250,7 @@ pub(crate) async fn with_value_of(
     let mut lots = Vec::new();
     for chunk in accounts.chunks(BINDS_MAX) {
         let rows = Entity::find()
-            .filter(Column::AccountId.is_in(chunk.iter().copied()))
+            .filter(is_among(connection.get_database_backend(), Column::AccountId, chunk))
             .filter(Column::Remaining.gt(Minor(0)))
             .order_by_asc(Column::AccountId)
             .order_by_asc(Column::Id)
@@ -267,22 +268,20 @@ pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> R
     for (account, _, _) in amounts {
         tx.touch(*account);
     }
-    for chunk in amounts.chunks(BINDS_MAX / 3) {
-        let text = format!(
-            "UPDATE credit_lot SET remaining = remaining - v.column3 FROM (VALUES {}) AS v \
-             WHERE credit_lot.account_id = v.column1 AND credit_lot.id = v.column2 \
-             AND credit_lot.remaining >= v.column3",
-            places(chunk.len(), 3)
-        );
-        let values = chunk.iter().flat_map(|(account, lot, amount)| -> [Value; 3] {
-            [(*account).into(), (*lot).into(), amount.minor().into()]
-        });
-        let taken = tx.execute_raw(sql(tx, &text, values)).await?.rows_affected();
-        if usize::try_from(taken) != Ok(chunk.len()) {
-            return Ok(false);
-        }
+    let columns = [("account_id", Kind::Uuid), ("lot_id", Kind::Uuid), ("amount", Kind::Number)];
+    let mut set = Rows::new(columns, amounts.len());
+    for (account, lot, amount) in amounts {
+        set.push([(*account).into(), (*lot).into(), amount.minor().into()]);
     }
-    Ok(true)
+    let text = |rows: &str| {
+        format!(
+            "UPDATE credit_lot SET remaining = remaining - v.amount FROM {rows} \
+             WHERE credit_lot.account_id = v.account_id AND credit_lot.id = v.lot_id \
+             AND credit_lot.remaining >= v.amount"
+        )
+    };
+    let taken = set.execute(tx, text).await?;
+    Ok(usize::try_from(taken) == Ok(amounts.len()))
 }
 
 /// One page of lots, spent ones included, in the order they were issued.

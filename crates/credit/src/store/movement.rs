@@ -4,11 +4,12 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::{Instant, LotKind, Money};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 
-use super::{lot, lot::Scope, places};
+use super::{lot, lot::Scope};
 use crate::domain::{
     lot::{CreditId, CreditLot, LotStanding, LotState},
     movement::{Movement, MovementKind},
@@ -75,12 +76,24 @@ fn values(movement: &Movement) -> [Value; COLUMN_COUNT] {
 
 /// Appends movements, many in one statement.
 pub(crate) async fn insert(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr> {
-    for chunk in movements.chunks(BINDS_MAX / COLUMN_COUNT) {
-        let text =
-            format!("INSERT INTO credit_movement ({COLUMNS}) VALUES {}", places(chunk.len(), COLUMN_COUNT));
-        tx.execute_raw(sql(tx, &text, chunk.iter().flat_map(values))).await?;
-    }
-    Ok(())
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("sequence", Kind::Number),
+        ("lot_id", Kind::Uuid),
+        ("lot_kind", Kind::Text),
+        ("kind", Kind::Text),
+        ("currency", Kind::Text),
+        ("amount", Kind::Number),
+        ("remaining_after", Kind::Number),
+        ("debit_ledger", Kind::Text),
+        ("credit_ledger", Kind::Text),
+        ("effective_at", Kind::Instant),
+        ("recorded_at", Kind::Instant),
+        ("reference", Kind::Text),
+    ];
+    let mut set = Set::new(columns, movements.len());
+    movements.iter().for_each(|movement| set.push(values(movement)));
+    set.insert(tx, "credit_movement").await
 }
 
 /// A lot's movements in recording order, after sequence `after`.

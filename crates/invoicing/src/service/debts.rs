@@ -46,10 +46,8 @@ pub(crate) async fn open(
 /// Keeps new debts; the customer is told of each at once.
 pub(crate) async fn insert(tx: &Tx, debts: &[Debt]) -> Result<(), Error> {
     store::debt::open(tx, debts).await?;
-    for debt in debts {
-        plan(tx, debt, Dunning::begin(debt.opened), debt.opened).await?;
-    }
-    Ok(())
+    let planned = debts.iter().map(|debt| planned(debt, Dunning::begin(debt.opened), debt.opened));
+    Ok(store::dunning::begin(tx, &planned.collect::<Vec<_>>()).await?)
 }
 
 /// A payment of an open debt failed: its clock goes on, and the customer is told.
@@ -59,17 +57,16 @@ pub(crate) async fn failed(
     debt: &Debt,
     change: impl Fn(Dunning) -> Dunning,
 ) -> Result<(), Error> {
-    let Some(planned) = store::dunning::find(tx, debt.account, debt.id).await? else { return Ok(()) };
-    let dunning = change(planned.dunning.resumed(at));
-    plan(tx, debt, Dunning { untold: Some(at), ..dunning }, at).await
+    let Some(before) = store::dunning::find(tx, debt.account, debt.id).await? else { return Ok(()) };
+    let dunning = change(before.dunning.resumed(at));
+    Ok(store::dunning::save(tx, &planned(debt, Dunning { untold: Some(at), ..dunning }, at)).await?)
 }
 
 /// The next step is to tell the customer, at once; what follows then is decided by the job, which knows the
 /// rules.
-async fn plan(tx: &Tx, debt: &Debt, dunning: Dunning, at: Instant) -> Result<(), Error> {
+fn planned(debt: &Debt, dunning: Dunning, at: Instant) -> Planned {
     let next = Some(NextStep { step: Step::Tell, at: Some(at) });
-    store::dunning::save(tx, &Planned { account: debt.account, debt: debt.id, dunning, next }).await?;
-    Ok(())
+    Planned { account: debt.account, debt: debt.id, dunning, next }
 }
 
 /// Ends the open debt of `invoice`. When no debt keeps the projects suspended any more, they resume.

@@ -5,13 +5,16 @@
 //! | the accounts' lock rows | before anything is read, by the caller | two settlements of an account never overlap (R7.7) |
 //! | lots | [`florin_credit::lots::debit`], with the plans | only a plan debits a lot (R7.6) |
 //! | what fell due in advance | noted as billed, with the invoice that bills it | never twice (R5.3) |
-//! | payments | begun here, driven after the commit | no network inside a transaction |
+//! | payments | begun here, together, driven after the commit | no network inside a transaction |
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
+//!
+//! However many drafts there are, each table is written once. What needs the number comes after it and nothing else
+//! does: the series is held for as short as can be.
 //!
 //! Every kind of document is issued here (R8.1). Exactly once: an invoice per project and month, per order,
 //! per charge in advance, and per project's end is also a unique key; the caller has looked, under the lock.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use florin_account::{Account, Issuer};
 use florin_payment::{Initiator, Means, NewPayment, PaymentId, payment_name};
@@ -20,7 +23,8 @@ use florin_platform::{
     call::Call,
     db::Tx,
     id::AccountId,
-    notice, outbox,
+    notice,
+    outbox::{self, Fact},
     wire::{account_name, child_name, money},
 };
 use florin_project::AdvanceBilled;
@@ -109,9 +113,8 @@ pub(crate) async fn issue(
     let standings = ready.iter().map(|ready| (ready.owner(), ready.id, ready.standing)).collect::<Vec<_>>();
     store::standing::insert(tx, at, &standings).await?;
     debts::insert(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
-    for ready in &ready {
-        audit::record(tx, at, call, ready.owner(), &ready.name).await?;
-    }
+    let names = ready.iter().map(|ready| (ready.owner(), ready.name.as_str())).collect::<Vec<_>>();
+    audit::record_many(tx, at, call, &names).await?;
     let billed = ready.iter().filter_map(billed_in_advance).collect::<Vec<_>>();
     florin_project::advance::bill(tx, at, &billed).await?;
     number(tx, at, batch, &ready).await?;
@@ -169,50 +172,62 @@ async fn collected<'a>(
     call: &Call,
     batch: &'a Batch<'a>,
 ) -> Result<Vec<Ready<'a>>, Error> {
-    let owners = batch.accounts.keys().copied().collect::<Vec<_>>();
-    let methods = florin_payment::default_methods(tx, &owners).await?;
-    let methods: BTreeMap<AccountId, _> =
-        methods.into_iter().map(|method| (method.account, method.id)).collect();
     let mut ready = Vec::with_capacity(batch.drafts.len());
     for draft in batch.drafts {
-        let content = &draft.content;
         let id = InvoiceId::generate(at);
-        let name = invoice_name(content.account, id);
-        let amount = content.totals.amount_incl_tax;
-        let standing = match (batch.collection, methods.get(&content.account)) {
-            (Collection::PaidBy(payment), _) => Standing::Paid { payment: Some(payment), at },
-            (Collection::DefaultMethod, Some(method)) if amount.is_positive() => {
-                let new = NewPayment {
-                    amount,
-                    reference: name.clone(),
-                    means: Means::Method(*method),
-                    initiator: Initiator::Merchant,
-                };
-                Standing::first(amount, begin(tx, at, call, content.account, new).await?, at)
-            }
-            (Collection::DefaultMethod, Some(_) | None) => Standing::first(amount, None, at),
+        let name = invoice_name(draft.content.account, id);
+        let standing = match batch.collection {
+            Collection::PaidBy(payment) => Standing::Paid { payment: Some(payment), at },
+            Collection::DefaultMethod => Standing::first(draft.content.totals.amount_incl_tax, None, at),
         };
         ready.push(Ready { id, name, draft, standing });
+    }
+    match batch.collection {
+        Collection::PaidBy(_) => {}
+        Collection::DefaultMethod => begin(tx, at, call, &mut ready).await?,
     }
     Ok(ready)
 }
 
-/// Begins a payment; none if the method may not pay: then the invoice is a debt (R9.1).
-async fn begin(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    account: AccountId,
-    new: NewPayment,
-) -> Result<Option<PaymentId>, Error> {
+/// Begins the payments of what is to be paid from the default methods. Without one, or with one that may not pay,
+/// the invoice is a debt (R9.1).
+async fn begin(tx: &Tx, at: Instant, call: &Call, ready: &mut [Ready<'_>]) -> Result<(), Error> {
     use florin_payment::Error as Refused;
-    match florin_payment::begin(tx, at, call, account, new).await {
-        Ok(payment) => Ok(Some(payment)),
-        Err(
-            Refused::FirstPaymentNeedsCard | Refused::MethodNotValid { .. } | Refused::AttemptsLimited { .. },
-        ) => Ok(None),
-        Err(error) => Err(error.into()),
+    let to_pay = |ready: &&mut Ready<'_>| ready.content().totals.amount_incl_tax.is_positive();
+    let mut owners = ready.iter_mut().filter(to_pay).map(|ready| ready.owner()).collect::<Vec<_>>();
+    owners.dedup();
+    if owners.is_empty() {
+        return Ok(());
     }
+    let methods = florin_payment::default_methods(tx, &owners).await?;
+    let methods: BTreeMap<AccountId, _> =
+        methods.into_iter().map(|method| (method.account, method.id)).collect();
+    let (mut paying, mut new) = (Vec::new(), Vec::new());
+    for ready in ready.iter_mut().filter(to_pay) {
+        let Some(method) = methods.get(&ready.owner()) else { continue };
+        let payment = NewPayment {
+            amount: ready.content().totals.amount_incl_tax,
+            reference: ready.name.clone(),
+            means: Means::Method(*method),
+            initiator: Initiator::Merchant,
+        };
+        new.push((ready.owner(), payment));
+        paying.push(ready);
+    }
+    let begun = florin_payment::begin_many(tx, at, call, new).await?;
+    for (ready, begun) in paying.into_iter().zip(begun) {
+        let payment = match begun {
+            Ok(payment) => Some(payment),
+            Err(
+                Refused::FirstPaymentNeedsCard
+                | Refused::MethodNotValid { .. }
+                | Refused::AttemptsLimited { .. },
+            ) => None,
+            Err(error) => return Err(error.into()),
+        };
+        ready.standing = Standing::first(ready.content().totals.amount_incl_tax, payment, at);
+    }
+    Ok(())
 }
 
 fn debt(ready: &Ready<'_>, at: Instant) -> Option<Debt> {
@@ -247,40 +262,38 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
     }
     store::invoice::insert(tx, &invoices).await?;
     store::number::assign(tx, &numbered).await?;
+    let (mut facts, mut told) = (Vec::with_capacity(2 * ready.len()), Vec::with_capacity(ready.len()));
     for (ready, invoice) in ready.iter().zip(&invoices) {
-        tell(tx, at, batch, ready, &invoice.number).await?;
+        facts.extend(self::facts(ready, &invoice.number));
+        let account = batch.accounts.get(&ready.owner());
+        told.extend(account.map(|account| {
+            (account.id, notices::issued(account, &invoice.number, ready.content(), ready.standing))
+        }));
     }
-    Ok(())
+    outbox::append_many(tx, at, facts).await?;
+    Ok(notice::raise_many(tx, at, told).await?)
 }
 
-async fn tell(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &Ready<'_>, number: &str) -> Result<(), Error> {
+/// What there is to tell of an invoice: that it was issued, and what became of it at once.
+fn facts(ready: &Ready<'_>, number: &str) -> impl Iterator<Item = Fact> {
     let (owner, content) = (ready.owner(), ready.content());
     let totals = content.totals;
     let payment = ready.standing.payment().map(|payment| payment_name(owner, payment)).unwrap_or_default();
-    let fact = InvoiceIssued {
+    let amount_incl_tax = Some(money(totals.amount_incl_tax));
+    let issued = InvoiceIssued {
         invoice: ready.name.clone(),
         number: number.to_owned(),
         project: child_name(owner, "projects", content.project),
         net_total: Some(money(totals.net_total)),
         credit_applied: Some(money(totals.credit_applied)),
         tax_total: Some(money(totals.tax_total)),
-        amount_incl_tax: Some(money(totals.amount_incl_tax)),
+        amount_incl_tax: amount_incl_tax.clone(),
     };
-    outbox::append(tx, at, owner, &fact).await?;
-    let amount_incl_tax = Some(money(totals.amount_incl_tax));
-    match ready.standing {
-        Standing::Paid { .. } => {
-            let fact = InvoicePaid { invoice: ready.name.clone(), amount_incl_tax, payment };
-            outbox::append(tx, at, owner, &fact).await?;
-        }
-        Standing::Overdue { .. } => {
-            let fact = DebtOpened { invoice: ready.name.clone(), amount_incl_tax, payment };
-            outbox::append(tx, at, owner, &fact).await?;
-        }
-        Standing::Issued | Standing::Collecting { .. } | Standing::WrittenOff => {}
-    }
-    if let Some(account) = batch.accounts.get(&owner) {
-        notice::raise(tx, at, owner, &notices::issued(account, number, content, ready.standing)).await?;
-    }
-    Ok(())
+    let invoice = ready.name.clone();
+    let at_once = match ready.standing {
+        Standing::Paid { .. } => Some(Fact::new(owner, &InvoicePaid { invoice, amount_incl_tax, payment })),
+        Standing::Overdue { .. } => Some(Fact::new(owner, &DebtOpened { invoice, amount_incl_tax, payment })),
+        Standing::Issued | Standing::Collecting { .. } | Standing::WrittenOff => None,
+    };
+    iter::once(Fact::new(owner, &issued)).chain(at_once)
 }

@@ -1,15 +1,15 @@
 //! From projects to drafts: the one way, for estimates and for the real thing (R8.5).
 //!
-//! Reads the whole set with a handful of queries (accounts, usage, lots, one treatment per country and
-//! day), then decides in memory. Writes nothing.
+//! Reads the whole set with a handful of queries (accounts, usage, lots, the rules of VAT), then decides in
+//! memory. Writes nothing.
 
 use std::collections::{BTreeMap, HashMap};
 
-use florin_account::Account;
+use florin_account::{Account, VatRules};
 use florin_platform::id::AccountId;
 use florin_project::{BillableProject, ProjectId, RatedLine};
 use florin_settlement::{Instant, Lot, Month};
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::ConnectionTrait;
 
 use crate::{
     domain::{
@@ -155,13 +155,13 @@ async fn charges_by_project(
     month: Month,
     lines: Vec<RatedLine>,
 ) -> Result<HashMap<(AccountId, ProjectId), Vec<Charge>>, Error> {
-    let mut taxes = Taxes::default();
+    let rules = VatRules::read(connection).await?;
     let mut charges: HashMap<(AccountId, ProjectId), Vec<Charge>> = HashMap::new();
     for line in lines {
         let account = accounts
             .get(&line.account)
             .ok_or_else(|| Error::NotFound(florin_platform::wire::account_name(line.account)))?;
-        let tax = taxes.of(connection, account, last_day(line.period.to())).await?;
+        let tax = LineTax::from(rules.treatment(account, last_day(line.period.to()))?);
         charges.entry((line.account, line.project)).or_default().push(charge(line, month, tax));
     }
     Ok(charges)
@@ -190,27 +190,5 @@ fn charge(line: RatedLine, month: Month, tax: LineTax) -> Charge {
             region: line.region,
             labels: line.labels,
         }),
-    }
-}
-
-/// How customers are taxed on a day (R8.4), asked once per issuer, country, VAT number and day.
-#[derive(Debug, Default)]
-struct Taxes(HashMap<(String, String, Option<String>, Instant), LineTax>);
-
-impl Taxes {
-    async fn of(
-        &mut self,
-        connection: &impl ConnectionTrait,
-        account: &Account,
-        day: Instant,
-    ) -> Result<LineTax, DbErr> {
-        let profile = &account.profile;
-        let key = (account.issuer.clone(), profile.country.clone(), profile.vat_number.clone(), day);
-        if let Some(known) = self.0.get(&key) {
-            return Ok(known.clone());
-        }
-        let tax = LineTax::from(florin_account::vat_treatment(connection, account, day).await?);
-        self.0.insert(key, tax.clone());
-        Ok(tax)
     }
 }

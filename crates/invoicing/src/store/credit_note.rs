@@ -4,13 +4,13 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor, Rate},
     db::{Tx, sql},
     id::AccountId,
+    set::insert_all,
 };
 use florin_project::ProjectId;
 use florin_settlement::{Currency, LotId, Money, TaxCategory, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QueryResult, QuerySelect, Set, entity::prelude::*};
 use uuid::Uuid;
 
-use super::insert_all;
 use crate::domain::{
     credit_note::{CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Earlier, Reduction, Returned},
     invoice::{InvoiceId, TaxLine},

@@ -4,11 +4,11 @@ use florin_platform::{
     column::{CorruptRow, Minor},
     db::Tx,
     id::AccountId,
+    set::insert_all,
 };
 use florin_settlement::{Currency, FundingKind};
 use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
 
-use super::insert_all;
 use crate::domain::invoice::{Content, Debit, InvoiceId};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

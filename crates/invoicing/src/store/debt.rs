@@ -5,11 +5,11 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::insert_all,
 };
 use florin_settlement::{Instant, Money};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
-use super::insert_all;
 use crate::domain::{
     debt::{Debt, DebtCause, DebtEnding, DebtId},
     invoice::InvoiceId,

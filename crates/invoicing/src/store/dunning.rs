@@ -6,6 +6,7 @@ use florin_platform::{
     column::{At, CorruptRow},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
@@ -76,6 +77,28 @@ fn values(planned: &Planned) -> [Value; 12] {
         next.map(|next| next.step.as_str().to_owned()).into(),
         instant(next.and_then(|next| next.at)),
     ]
+}
+
+/// Writes the dunning of debts that have none yet.
+pub(crate) async fn begin(tx: &Tx, planned: &[Planned]) -> Result<(), DbErr> {
+    const INSTANT: Kind = Kind::Optional(&Kind::Instant);
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("debt_id", Kind::Uuid),
+        ("stage", Kind::Text),
+        ("clock_at", Kind::Instant),
+        ("retries_done", Kind::Number),
+        ("retryable", Kind::Flag),
+        ("try_others_at", INSTANT),
+        ("untold_at", INSTANT),
+        ("warned_at", INSTANT),
+        ("paused_at", INSTANT),
+        ("step", Kind::Optional(&Kind::Text)),
+        ("step_at", INSTANT),
+    ];
+    let mut set = Set::new(columns, planned.len());
+    planned.iter().for_each(|planned| set.push(values(planned)));
+    set.insert(tx, "dunning").await
 }
 
 /// Writes the dunning of a debt, new or as it is now.

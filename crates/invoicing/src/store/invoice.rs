@@ -5,6 +5,7 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx},
     id::AccountId,
+    set::{insert_all, is_among},
 };
 use florin_project::ProjectId;
 use florin_settlement::{Instant, Month};
@@ -12,7 +13,7 @@ use sea_orm::{
     Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Query,
 };
 
-use super::{insert_all, standing};
+use super::standing;
 use crate::domain::{
     billing_run::BillingRunId,
     invoice::{CauseId, Content, InvoiceId, InvoiceKind, Occasion, Totals},
@@ -170,7 +171,7 @@ pub(crate) async fn invoiced(
             .select_only()
             .column(Column::AccountId)
             .column(Column::ProjectId)
-            .filter(Column::AccountId.is_in(chunk.iter().copied()))
+            .filter(is_among(connection.get_database_backend(), Column::AccountId, chunk))
             .filter(Column::Kind.eq(InvoiceKind::Monthly.as_str()))
             .filter(Column::Month.eq(month.to_string()))
             .into_tuple()

@@ -6,12 +6,12 @@ use florin_platform::{
     column::{At, CorruptRow, Minor, Rate},
     db::Tx,
     id::AccountId,
+    set::insert_all,
 };
 use florin_project::ResourceId;
 use florin_settlement::{Currency, Period, PlanFamily, Quantity, TaxCategory, TaxRate, UnitPrice};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, Set, entity::prelude::*};
 
-use super::insert_all;
 use crate::domain::{
     charge::{Charge, LineTax, Subject, Usage},
     invoice::{Content, InvoiceId},

@@ -9,14 +9,14 @@
 
 use florin_platform::{
     column::At,
-    db::{BINDS_MAX, Tx, sql},
+    db::{Tx, sql},
+    set::{Kind, Set},
 };
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use crate::domain::number::{Block, Numbered, Series, year_of};
 
-const COLUMNS: usize = 5;
 /// How often a counter is looked for: it is made at most once.
 const TRIES_MAX: usize = 3;
 
@@ -67,27 +67,22 @@ fn values(issuer: &str, series: &Series, year: i32, count: i64, at: Instant) -> 
 
 /// Writes down which document has which number.
 pub(crate) async fn assign(tx: &Tx, numbered: &[Numbered]) -> Result<(), DbErr> {
-    for chunk in numbered.chunks(BINDS_MAX / COLUMNS) {
-        let places = (0..chunk.len())
-            .map(|row| {
-                let binds = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column));
-                format!("({})", binds.collect::<Vec<_>>().join(", "))
-            })
-            .collect::<Vec<_>>()
-            .join(", ");
-        let text = format!(
-            "INSERT INTO invoice_number (series, year, number, account_id, invoice_id) VALUES {places}"
-        );
-        let values = chunk.iter().flat_map(|given| {
-            [
-                Value::from(given.number.series.as_str()),
-                i64::from(given.number.year).into(),
-                given.number.number.into(),
-                given.account.into(),
-                given.document.into(),
-            ]
-        });
-        tx.execute_raw(sql(tx, &text, values)).await?;
+    let columns = [
+        ("series", Kind::Text),
+        ("year", Kind::Number),
+        ("number", Kind::Number),
+        ("account_id", Kind::Uuid),
+        ("invoice_id", Kind::Uuid),
+    ];
+    let mut set = Set::new(columns, numbered.len());
+    for given in numbered {
+        set.push([
+            given.number.series.as_str().into(),
+            i64::from(given.number.year).into(),
+            given.number.number.into(),
+            given.account.into(),
+            given.document.into(),
+        ]);
     }
-    Ok(())
+    set.insert(tx, "invoice_number").await
 }

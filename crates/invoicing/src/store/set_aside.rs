@@ -6,6 +6,7 @@ use florin_platform::{
     column::At,
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Value, entity::prelude::*};
@@ -33,19 +34,26 @@ impl ActiveModelBehavior for ActiveModel {}
 
 /// Sets projects aside; one that is known to be set aside stays with its first reason.
 pub(crate) async fn insert(tx: &Tx, at: Instant, run: BillingRunId, items: &[SetAside]) -> Result<(), DbErr> {
-    let text = "INSERT INTO billing_set_aside (account_id, run_id, project_id, reason, created_at) \
-                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("run_id", Kind::Uuid),
+        ("project_id", Kind::Uuid),
+        ("reason", Kind::Text),
+        ("created_at", Kind::Instant),
+    ];
+    let mut set = Set::new(columns, items.len());
     for item in items {
-        let values = [
-            item.account.into(),
-            run.into(),
-            item.project.into(),
-            item.reason.as_str().into(),
-            At::from(at).into(),
-        ];
-        tx.execute_raw(sql(tx, text, values)).await?;
+        let reason = item.reason.as_str();
+        set.push([item.account.into(), run.into(), item.project.into(), reason.into(), At::from(at).into()]);
     }
-    Ok(())
+    let text = |rows: &str| {
+        format!(
+            "INSERT INTO billing_set_aside (account_id, run_id, project_id, reason, created_at) \
+             SELECT account_id, run_id, project_id, reason, created_at FROM {rows} WHERE TRUE \
+             ON CONFLICT DO NOTHING"
+        )
+    };
+    set.execute(tx, text).await.map(|_| ())
 }
 
 /// The first `fetch` of a run, by project.

@@ -4,6 +4,7 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::Tx,
     id::AccountId,
+    set::insert_all,
 };
 use florin_settlement::{
     AccountRef, Currency, LineKey, Lot, LotId, LotKind, LotOwner, LotParts, ProjectRef, RecordedDebit,
@@ -12,7 +13,6 @@ use florin_settlement::{
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, Set, entity::prelude::*};
 use uuid::Uuid;
 
-use super::insert_all;
 use crate::domain::{
     invoice::{Content, InvoiceId},
     record::{RecordedLot, SettlementRecord},

@@ -5,11 +5,11 @@ use florin_platform::{
     column::{At, CorruptRow},
     db::Tx,
     id::AccountId,
+    set::insert_all,
 };
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, Set, entity::prelude::*};
 
-use super::insert_all;
 use crate::domain::{
     invoice::InvoiceId,
     standing::{InvoiceState, Standing},

@@ -4,11 +4,11 @@ use florin_platform::{
     column::{CorruptRow, Minor, Rate},
     db::Tx,
     id::AccountId,
+    set::insert_all,
 };
 use florin_settlement::{Currency, TaxCategory, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, Set, entity::prelude::*};
 
-use super::insert_all;
 use crate::domain::invoice::{Content, InvoiceId, TaxLine};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

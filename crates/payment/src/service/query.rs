@@ -1,5 +1,7 @@
 //! Reads, also for the slices above.
 
+use std::collections::BTreeSet;
+
 use florin_account::{Account, rights};
 use florin_platform::{
     call::Call,
@@ -96,7 +98,7 @@ pub async fn disputes(
 
 /// Whether money of `account` was ever captured and kept: what lifts the rule of the first payment (R3.3).
 pub async fn has_captured(connection: &impl ConnectionTrait, account: AccountId) -> Result<bool, DbErr> {
-    store::payment::has_captured(connection, account).await
+    Ok(store::payment::captured(connection, &BTreeSet::from([account])).await?.contains(&account))
 }
 
 /// A method, and whether it is the default.

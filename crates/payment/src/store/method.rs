@@ -5,13 +5,16 @@
 //! | at most one default (R3.4) | `default_payment_method` has the account alone as its primary key |
 //! | the default is a method of the same account | its foreign key |
 
+use std::collections::BTreeSet;
+
 use florin_platform::{
     column::{At, CorruptRow},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set as Rows, among},
 };
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
 use crate::domain::{
     method::{CardExpiry, MethodDetails, MethodKind, MethodState, PaymentMethod, PaymentMethodId, Warned},
@@ -242,16 +245,33 @@ pub(crate) async fn defaults(
 ) -> Result<Vec<(AccountId, PaymentMethodId)>, DbErr> {
     let mut found = Vec::with_capacity(accounts.len());
     for chunk in accounts.chunks(BINDS_MAX) {
-        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let (condition, values) = among(connection.get_database_backend(), "account_id", 1, chunk);
         let text = format!(
-            "SELECT account_id, method_id FROM default_payment_method WHERE account_id IN ({places}) ORDER BY account_id"
+            "SELECT account_id, method_id FROM default_payment_method WHERE {condition} ORDER BY account_id"
         );
-        let values = chunk.iter().map(|account| (*account).into());
         for row in connection.query_all_raw(sql(connection, &text, values)).await? {
             found.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
         }
     }
     Ok(found)
+}
+
+/// Those of `methods` that exist.
+pub(crate) async fn find_many(
+    connection: &impl ConnectionTrait,
+    methods: &BTreeSet<(AccountId, PaymentMethodId)>,
+) -> Result<Vec<PaymentMethod>, DbErr> {
+    let mut wanted = Rows::new([("account_id", Kind::Uuid), ("method_id", Kind::Uuid)], methods.len());
+    for (account, method) in methods {
+        wanted.push([(*account).into(), (*method).into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "SELECT m.* FROM {rows} JOIN payment_method m ON m.account_id = v.account_id AND m.id = v.method_id"
+        )
+    };
+    let rows = wanted.read(connection, text).await?;
+    read(rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
 }
 
 /// The default methods of `accounts`, by account.
@@ -260,16 +280,8 @@ pub(crate) async fn default_methods(
     accounts: &[AccountId],
 ) -> Result<Vec<PaymentMethod>, DbErr> {
     let defaults = defaults(connection, accounts).await?;
-    let mut methods = Vec::with_capacity(defaults.len());
-    for chunk in defaults.chunks(BINDS_MAX / 2) {
-        let rows = Entity::find()
-            .filter(Column::AccountId.is_in(chunk.iter().map(|(account, _)| *account)))
-            .filter(Column::Id.is_in(chunk.iter().map(|(_, method)| *method)))
-            .order_by_asc(Column::AccountId)
-            .all(connection)
-            .await?;
-        methods.extend(read(rows)?);
-    }
+    let mut methods = find_many(connection, &defaults.into_iter().collect()).await?;
+    methods.sort_by_key(|method| method.account);
     Ok(methods)
 }
 

@@ -5,13 +5,19 @@
 //! | one payment at a time is on its way for a reference | `open_payment` has (account, reference) as its key |
 //! | what was attempted never changes, a final outcome stays | the table's guard |
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{Tx, sql},
     id::AccountId,
+    set::{Kind, Set as Rows, insert_all},
 };
 use florin_settlement::Instant;
-use sea_orm::{Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
+use sea_orm::{
+    Condition, ConnectionTrait, DbErr, FromQueryResult, QueryOrder, QueryResult, QuerySelect, Set,
+    entity::prelude::*,
+};
 
 use super::method::watch;
 use crate::domain::{
@@ -169,8 +175,9 @@ fn read(rows: Vec<Model>) -> Result<Vec<Payment>, DbErr> {
     Ok(rows.into_iter().map(Payment::try_from).collect::<Result<_, _>>()?)
 }
 
-pub(crate) async fn insert(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
-    Entity::insert(active(payment)).exec_without_returning(tx).await.map(|_| ())
+/// Adds payments, in one statement.
+pub(crate) async fn insert(tx: &Tx, payments: &[Payment]) -> Result<(), DbErr> {
+    insert_all(tx, payments.iter().map(active).collect()).await
 }
 
 pub(crate) async fn save(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
@@ -242,17 +249,24 @@ pub(crate) async fn of_reference(
     read(query.all(connection).await?)
 }
 
-/// Whether money of `account` was ever captured, is not disputed, and not all of it on its way back (R3.3).
-/// Amounts are above zero by a CHECK.
-pub(crate) async fn has_captured(
+/// Those of `accounts` of whom money was ever captured that is not disputed, and not all of it on its way back
+/// (R3.3). Amounts are above zero by a CHECK.
+pub(crate) async fn captured(
     connection: &impl ConnectionTrait,
-    account: AccountId,
-) -> Result<bool, DbErr> {
-    let text = "SELECT 1 FROM payment WHERE account_id = $1 AND state = 'SUCCEEDED' AND disputed = 0 \
-                AND amount > (SELECT COALESCE(SUM(payment_refund.amount), 0) FROM payment_refund \
-                WHERE payment_refund.account_id = payment.account_id \
-                AND payment_refund.payment_id = payment.id AND payment_refund.state <> 'REFUSED') LIMIT 1";
-    Ok(connection.query_one_raw(sql(connection, text, [account.into()])).await?.is_some())
+    accounts: &BTreeSet<AccountId>,
+) -> Result<HashSet<AccountId>, DbErr> {
+    let mut wanted = Rows::new([("account_id", Kind::Uuid)], accounts.len());
+    accounts.iter().for_each(|account| wanted.push([(*account).into()]));
+    let text = |rows: &str| {
+        format!(
+            "SELECT v.account_id FROM {rows} WHERE EXISTS (SELECT 1 FROM payment \
+             WHERE payment.account_id = v.account_id AND state = 'SUCCEEDED' AND disputed = 0 \
+             AND amount > (SELECT COALESCE(SUM(payment_refund.amount), 0) FROM payment_refund \
+             WHERE payment_refund.account_id = payment.account_id \
+             AND payment_refund.payment_id = payment.id AND payment_refund.state <> 'REFUSED'))"
+        )
+    };
+    wanted.read(connection, text).await?.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 /// When the `nth` latest attempt on something given for once was since `since`, if there were so many.
@@ -342,25 +356,75 @@ pub(crate) async fn hasten(
     tx.execute_raw(sql(tx, text, [account.into(), method.into(), At::from(at).into()])).await.map(|_| ())
 }
 
-/// The payment that is on its way for `reference`, if one is.
-pub(crate) async fn on_its_way(
+/// How many of the attempts Florin initiated on each of `methods` since `since` the provider declined; those of
+/// which it declined none are left out. As [`automatic`].
+pub(crate) async fn declined(
     connection: &impl ConnectionTrait,
-    account: AccountId,
-    reference: &str,
-) -> Result<Option<Payment>, DbErr> {
-    let text = "SELECT payment_id FROM open_payment WHERE account_id = $1 AND reference = $2";
-    match connection.query_one_raw(sql(connection, text, [account.into(), reference.into()])).await? {
-        Some(row) => find(connection, account, row.try_get_by_index(0)?).await,
-        None => Ok(None),
+    methods: &BTreeSet<(AccountId, PaymentMethodId)>,
+    since: Instant,
+    stopped: &str,
+) -> Result<HashMap<(AccountId, PaymentMethodId), u64>, DbErr> {
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("method_id", Kind::Uuid),
+        ("since", Kind::Instant),
+        ("stopped", Kind::Text),
+    ];
+    let mut wanted = Rows::new(columns, methods.len());
+    for (account, method) in methods {
+        wanted.push([(*account).into(), (*method).into(), At::from(since).into(), stopped.into()]);
     }
+    let text = |rows: &str| {
+        format!(
+            "SELECT p.account_id, p.method_id, CAST(COUNT(*) AS bigint) FROM {rows} \
+             JOIN payment p ON p.account_id = v.account_id AND p.method_id = v.method_id \
+             WHERE p.initiator = 'MERCHANT' AND p.created_at > v.since AND p.state = 'DECLINED' \
+             AND p.decline_code <> v.stopped GROUP BY p.account_id, p.method_id"
+        )
+    };
+    let rows = wanted.read(connection, text).await?;
+    let count = |row: &QueryResult| {
+        let count: i64 = row.try_get_by_index(2)?;
+        Ok(((row.try_get_by_index(0)?, row.try_get_by_index(1)?), count.unsigned_abs()))
+    };
+    rows.iter().map(count).collect()
 }
 
-/// Makes `payment` the one that is on its way for its reference.
-pub(crate) async fn set_on_its_way(tx: &Tx, payment: &Payment) -> Result<(), DbErr> {
-    let text = "INSERT INTO open_payment (account_id, reference, payment_id) VALUES ($1, $2, $3) \
-                ON CONFLICT (account_id, reference) DO UPDATE SET payment_id = excluded.payment_id";
-    let values = [payment.account.into(), payment.reference.as_str().into(), payment.id.into()];
-    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
+/// The payment that is on its way for each of `references`, of those for which one is.
+pub(crate) async fn all_on_their_way(
+    connection: &impl ConnectionTrait,
+    references: &BTreeSet<(AccountId, &str)>,
+) -> Result<Vec<Payment>, DbErr> {
+    let mut wanted = Rows::new([("account_id", Kind::Uuid), ("reference", Kind::Text)], references.len());
+    for (account, reference) in references {
+        wanted.push([(*account).into(), (*reference).into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "SELECT payment.* FROM {rows} \
+             JOIN open_payment o ON o.account_id = v.account_id AND o.reference = v.reference \
+             JOIN payment ON payment.account_id = o.account_id AND payment.id = o.payment_id"
+        )
+    };
+    let rows = wanted.read(connection, text).await?;
+    read(rows.iter().map(|row| Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
+}
+
+/// Makes each of `payments` the one that is on its way for its reference.
+pub(crate) async fn set_on_their_way(tx: &Tx, payments: &[Payment]) -> Result<(), DbErr> {
+    let columns = [("account_id", Kind::Uuid), ("reference", Kind::Text), ("payment_id", Kind::Uuid)];
+    let mut set = Rows::new(columns, payments.len());
+    for payment in payments {
+        set.push([payment.account.into(), payment.reference.as_str().into(), payment.id.into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "INSERT INTO open_payment (account_id, reference, payment_id) \
+             SELECT account_id, reference, payment_id FROM {rows} WHERE TRUE \
+             ON CONFLICT (account_id, reference) DO UPDATE SET payment_id = excluded.payment_id"
+        )
+    };
+    set.execute(tx, text).await.map(|_| ())
 }
 
 /// Nothing is on its way for the reference of `payment` any more, if it was this one; whether it was.

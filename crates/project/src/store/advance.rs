@@ -7,6 +7,7 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor, Rate},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::{Instant, Period, Quantity, UnitPrice};
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
@@ -66,9 +67,6 @@ pub(crate) struct Unbilled {
     pub(crate) due: Rated,
 }
 
-/// Two binds for each project, and one for the instant.
-const PROJECTS_MAX: usize = (BINDS_MAX - 1) / 2;
-
 /// What fell due for `projects` up to `until` and is on no invoice, in the order (account, project,
 /// resource, interval).
 pub(crate) async fn unbilled(
@@ -76,29 +74,24 @@ pub(crate) async fn unbilled(
     projects: &[(AccountId, ProjectId)],
     until: Instant,
 ) -> Result<Vec<Unbilled>, DbErr> {
-    let mut found = Vec::new();
-    for chunk in projects.chunks(PROJECTS_MAX) {
-        let wanted =
-            (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 2, 2 * n + 3)).collect::<Vec<_>>();
-        let text = format!(
-            "WITH wanted (account_id, project_id) AS (VALUES {}) \
-             SELECT c.account_id, c.project_id, c.resource_id, c.plan, c.period_from, c.period_to, \
+    let columns = [("account_id", Kind::Uuid), ("project_id", Kind::Uuid), ("until", Kind::Instant)];
+    let mut wanted = Set::new(columns, projects.len());
+    for (account, project) in projects {
+        wanted.push([(*account).into(), (*project).into(), At::from(until).into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "SELECT c.account_id, c.project_id, c.resource_id, c.plan, c.period_from, c.period_to, \
                     c.quantity, c.divisor, c.currency, c.unit_price, c.price_effective_at, c.net, \
                     r.display_name, r.region, r.labels \
-             FROM wanted w \
-             JOIN advance_charge c ON c.account_id = w.account_id AND c.project_id = w.project_id \
+             FROM {rows} \
+             JOIN advance_charge c ON c.account_id = v.account_id AND c.project_id = v.project_id \
              JOIN resource r ON r.account_id = c.account_id AND r.id = c.resource_id \
-             WHERE c.billed_at IS NULL AND c.due_at <= $1 \
-             ORDER BY c.account_id, c.project_id, c.resource_id, c.ordinal",
-            wanted.join(", ")
-        );
-        let keys = chunk.iter().flat_map(|(account, project)| [Value::from(*account), Value::from(*project)]);
-        let values = std::iter::once(At::from(until).into()).chain(keys);
-        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
-            found.push(read(&row)?);
-        }
-    }
-    Ok(found)
+             WHERE c.billed_at IS NULL AND c.due_at <= v.until \
+             ORDER BY c.account_id, c.project_id, c.resource_id, c.ordinal"
+        )
+    };
+    wanted.read(connection, text).await?.iter().map(read).collect()
 }
 
 fn read(row: &QueryResult) -> Result<Unbilled, DbErr> {
@@ -175,35 +168,32 @@ pub(crate) async fn oldest_unbilled(
     Ok(found)
 }
 
-/// Four values for each invoice, and one for the instant.
-const INVOICES_MAX: usize = (BINDS_MAX - 1) / 4;
-
 /// Notes which invoice bills what fell due for which project, up to when; how many charges that were.
 pub(crate) async fn bill(tx: &Tx, at: Instant, billed: &[AdvanceBilled]) -> Result<u64, DbErr> {
-    let mut charges = 0;
-    for chunk in billed.chunks(INVOICES_MAX) {
-        let rows = (0..chunk.len()).map(|row| {
-            let binds = (2..=5).map(|column| format!("${}", row * 4 + column));
-            format!("({})", binds.collect::<Vec<_>>().join(", "))
-        });
-        let text = format!(
-            "WITH billed (account_id, project_id, until, invoice_id) AS (VALUES {}) \
-             UPDATE advance_charge SET billed_at = $1, invoice_id = billed.invoice_id FROM billed \
-             WHERE advance_charge.account_id = billed.account_id \
-             AND advance_charge.project_id = billed.project_id \
-             AND advance_charge.billed_at IS NULL AND advance_charge.due_at <= billed.until",
-            rows.collect::<Vec<_>>().join(", ")
-        );
-        let values = chunk.iter().flat_map(|billed| {
-            [
-                Value::from(billed.account),
-                billed.project.into(),
-                At::from(billed.until).into(),
-                billed.invoice.into(),
-            ]
-        });
-        let values = std::iter::once(At::from(at).into()).chain(values);
-        charges += tx.execute_raw(sql(tx, &text, values)).await?.rows_affected();
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("project_id", Kind::Uuid),
+        ("until", Kind::Instant),
+        ("invoice_id", Kind::Uuid),
+        ("billed_at", Kind::Instant),
+    ];
+    let mut set = Set::new(columns, billed.len());
+    for billed in billed {
+        let (until, at) = (At::from(billed.until), At::from(at));
+        set.push([
+            billed.account.into(),
+            billed.project.into(),
+            until.into(),
+            billed.invoice.into(),
+            at.into(),
+        ]);
     }
-    Ok(charges)
+    let text = |rows: &str| {
+        format!(
+            "UPDATE advance_charge SET billed_at = v.billed_at, invoice_id = v.invoice_id FROM {rows} \
+             WHERE advance_charge.account_id = v.account_id AND advance_charge.project_id = v.project_id \
+             AND advance_charge.billed_at IS NULL AND advance_charge.due_at <= v.until"
+        )
+    };
+    set.execute(tx, text).await
 }

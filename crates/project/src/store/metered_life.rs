@@ -6,15 +6,12 @@ use florin_credit::ProjectId;
 use florin_platform::{
     column::{At, CorruptRow},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::Month;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
-use super::{
-    plan::code_of,
-    set::{Kind, Set},
-    usage_hour::month_of,
-};
+use super::{plan::code_of, usage_hour::month_of};
 use crate::domain::{
     metering::{Life, Stretch},
     plan::ChargeModel,

@@ -6,9 +6,10 @@ use florin_platform::{
     column::{At, Code, Rate},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::among,
 };
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr, Value};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::plan::{amounts, code_of};
 use crate::domain::{
@@ -23,12 +24,11 @@ pub(crate) async fn of_accounts(
 ) -> Result<BTreeMap<AccountId, OwnPrices>, DbErr> {
     let mut found: BTreeMap<AccountId, OwnPrices> = BTreeMap::new();
     for chunk in accounts.chunks(BINDS_MAX) {
-        let places = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let (condition, values) = among(connection.get_database_backend(), "account_id", 1, chunk);
         let text = format!(
             "SELECT account_id, plan, effective_at, ends_at, currency, unit_price, monthly_price \
-             FROM account_price WHERE account_id IN ({places}) ORDER BY account_id, plan, effective_at"
+             FROM account_price WHERE {condition} ORDER BY account_id, plan, effective_at"
         );
-        let values = chunk.iter().map(|account| Value::from(*account));
         for row in connection.query_all_raw(sql(connection, &text, values)).await? {
             let currency: Code = row.try_get("", "currency")?;
             let (price, monthly) = amounts(&row, currency)?;

@@ -6,16 +6,14 @@ use florin_platform::{
     column::{At, Code, CorruptRow},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
+    set::{Kind, Set as Rows},
 };
 use florin_settlement::{Instant, Month, Period};
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, Iterable, QueryOrder, QuerySelect, Set, entity::prelude::*,
 };
 
-use super::{
-    set::{Kind, Set as Rows},
-    usage_hour::number_of,
-};
+use super::usage_hour::number_of;
 use crate::domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension},
     project::{Funding, Project, ProjectName, ProjectState},

@@ -3,13 +3,14 @@
 //! The hot read ([`of_keys`]) is the one statement here that goes past sea-orm: it needs arrays on PostgreSQL, and
 //! it is asked before every launch of every customer (R4.8). No BEGIN, no ping, one primary key look-up a row.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use florin_credit::ProjectId;
 use florin_platform::{
     column::{At, Code, CorruptRow, Rate},
     db::{BINDS_MAX, Db, Tx, sql},
     id::AccountId,
+    set::among,
 };
 use florin_settlement::{Currency, Instant, PlanFamily, Quantity};
 use sea_orm::{
@@ -274,11 +275,9 @@ fn rows(count: usize, columns: usize) -> String {
 /// at once that computing each would hold everybody up.
 pub(crate) async fn outdate(tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<(), DbErr> {
     for chunk in accounts.chunks(BINDS_MAX - 1) {
-        let text = format!(
-            "UPDATE funding_standing SET valid_until = $1, due_at = $1 WHERE account_id IN ({})",
-            places(2, chunk.len())
-        );
-        let values = [At::from(at).into()].into_iter().chain(chunk.iter().map(|id| Value::from(*id)));
+        let (condition, accounts) = among(tx.get_database_backend(), "account_id", 2, chunk);
+        let text = format!("UPDATE funding_standing SET valid_until = $1, due_at = $1 WHERE {condition}");
+        let values = iter::once(At::from(at).into()).chain(accounts);
         tx.execute_raw(sql(tx, &text, values)).await?;
     }
     Ok(())

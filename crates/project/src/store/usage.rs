@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use florin_credit::ProjectId;
 use florin_platform::{
     column::{At, Code, Rate},
-    db::{BINDS_MAX, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::{Currency, Period};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
 use super::{
     plan::code_of,
@@ -19,9 +19,6 @@ use crate::domain::{
     rating::Held,
     resource::{Labels, ResourceId},
 };
-
-/// Two binds for each project, and two for the period.
-const PROJECTS_MAX: usize = (BINDS_MAX - 2) / 2;
 
 /// One resource and everything it held in the period.
 #[derive(Clone, Debug)]
@@ -42,30 +39,34 @@ pub(crate) async fn held(
     projects: &[(AccountId, ProjectId)],
     period: Period,
 ) -> Result<Vec<Usage>, DbErr> {
-    let mut found: BTreeMap<(AccountId, ProjectId, ResourceId), Usage> = BTreeMap::new();
-    for chunk in projects.chunks(PROJECTS_MAX) {
-        let wanted =
-            (0..chunk.len()).map(|n| format!("(${}, ${})", 2 * n + 3, 2 * n + 4)).collect::<Vec<_>>();
-        let text = format!(
-            "WITH wanted (account_id, project_id) AS (VALUES {}) \
-             SELECT i.account_id, i.project_id, i.resource_id, i.plan, i.size, i.started_at, i.ended_at, \
+    let columns = [
+        ("account_id", Kind::Uuid),
+        ("project_id", Kind::Uuid),
+        ("until", Kind::Instant),
+        ("since", Kind::Instant),
+    ];
+    let mut wanted = Set::new(columns, projects.len());
+    for (account, project) in projects {
+        let (until, since) = (At::from(period.to()), At::from(period.from()));
+        wanted.push([(*account).into(), (*project).into(), until.into(), since.into()]);
+    }
+    let text = |rows: &str| {
+        format!(
+            "SELECT i.account_id, i.project_id, i.resource_id, i.plan, i.size, i.started_at, i.ended_at, \
                     r.display_name, r.region, r.labels, p.currency \
-             FROM wanted w \
-             JOIN resource_interval i ON i.account_id = w.account_id AND i.project_id = w.project_id \
+             FROM {rows} \
+             JOIN resource_interval i ON i.account_id = v.account_id AND i.project_id = v.project_id \
              JOIN resource r ON r.account_id = i.account_id AND r.id = i.resource_id \
              JOIN project p ON p.account_id = i.account_id AND p.id = i.project_id \
-             WHERE i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2) \
-             ORDER BY i.account_id, i.project_id, i.resource_id, i.ordinal",
-            wanted.join(", ")
-        );
-        let bounds: [Value; 2] = [At::from(period.to()).into(), At::from(period.from()).into()];
-        let keys = chunk.iter().flat_map(|(account, project)| [Value::from(*account), Value::from(*project)]);
-        let values = bounds.into_iter().chain(keys);
-        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
-            let (usage, held) = read(&row)?;
-            let key = (usage.account, usage.project, usage.resource);
-            found.entry(key).or_insert(usage).held.push(held);
-        }
+             WHERE i.started_at < v.until AND (i.ended_at IS NULL OR i.ended_at >= v.since) \
+             ORDER BY i.account_id, i.project_id, i.resource_id, i.ordinal"
+        )
+    };
+    let mut found: BTreeMap<(AccountId, ProjectId, ResourceId), Usage> = BTreeMap::new();
+    for row in wanted.read(connection, text).await? {
+        let (usage, held) = read(&row)?;
+        let key = (usage.account, usage.project, usage.resource);
+        found.entry(key).or_insert(usage).held.push(held);
     }
     Ok(found.into_values().collect())
 }

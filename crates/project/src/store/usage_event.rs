@@ -6,11 +6,11 @@ use florin_platform::{
     column::CorruptRow,
     db::{Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value};
 
-use super::set::{Kind, Set};
 use crate::domain::{
     metering::{Content, Measured, UsageEvent},
     resource::ResourceId,

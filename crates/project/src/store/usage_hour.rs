@@ -13,15 +13,12 @@ use florin_platform::{
     column::{At, Code, CorruptRow},
     db::{Tx, sql},
     id::AccountId,
+    set::{Kind, Set},
 };
 use florin_settlement::{Instant, Month};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult};
 
-use super::{
-    plan::code_of,
-    resource::labels,
-    set::{Kind, Set},
-};
+use super::{plan::code_of, resource::labels};
 use crate::domain::{
     metered::{Metered, Sum},
     metering::{HourKey, Measured},
@@ -55,7 +52,7 @@ pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> R
                 added("excluded")
             )
         };
-        return set(sums.iter()).execute(tx, text).await;
+        return set(sums.iter()).execute(tx, text).await.map(|_| ());
     }
     let text = |rows: &str| {
         format!(
@@ -70,7 +67,7 @@ pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> R
     let known = set(sums.iter()).query(tx, text).await?;
     let known = known.iter().map(key).collect::<Result<HashSet<_>, _>>()?;
     let new = set(sums.iter().filter(|(key, _)| !known.contains(*key)));
-    new.execute(tx, |rows| format!("INSERT INTO usage_hour ({COLUMNS}) SELECT {COLUMNS} FROM {rows}")).await
+    new.insert(tx, "usage_hour").await
 }
 
 const COLUMNS: &str = "account_id, project_id, billed_with, resource_id, plan, hour_at, usage_month, units, \
@@ -257,7 +254,7 @@ pub(crate) async fn close(
              AND c.project_id = v.project_id AND c.month >= v.month)"
         )
     };
-    set.execute(tx, text).await
+    set.execute(tx, text).await.map(|_| ())
 }
 
 /// When each month of the project from `first` on was closed.

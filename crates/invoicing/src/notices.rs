@@ -111,29 +111,6 @@ pub(crate) fn owed(account: &Account, number: &str, amount: Money, next: Option<
     notice("invoicing.unpaid", account, subject, body)
 }
 
-/// A payment needs the customer: where to go.
-pub(crate) fn action_required(account: &Account, number: &str, amount: Money, url: &str) -> Notice {
-    let (subject, body) = match account.profile.language.as_str() {
-        "fr" => (
-            format!("Facture {number} : confirmez le paiement"),
-            format!("Bonjour,\n\nvotre banque demande votre accord pour le paiement de {amount} : {url}\n"),
-        ),
-        "nl" => (
-            format!("Factuur {number}: bevestig de betaling"),
-            format!("Hallo,\n\nuw bank vraagt uw akkoord voor de betaling van {amount}: {url}\n"),
-        ),
-        "de" => (
-            format!("Rechnung {number}: Zahlung bestätigen"),
-            format!("Guten Tag,\n\nIhre Bank verlangt Ihre Zustimmung zur Zahlung von {amount}: {url}\n"),
-        ),
-        _ => (
-            format!("Invoice {number}: confirm the payment"),
-            format!("Hello,\n\nyour bank asks for your consent to the payment of {amount}: {url}\n"),
-        ),
-    };
-    notice("invoicing.action-required", account, subject, body)
-}
-
 /// The projects will be suspended, and when.
 pub(crate) fn suspension_ahead(account: &Account, number: &str, amount: Money, at: Instant) -> Notice {
     let (subject, body) = match account.profile.language.as_str() {

@@ -128,25 +128,11 @@ impl Dunnings {
     }
 }
 
-/// What Florin has begun and the customer has to know of: an action that is needed, or that the clock of the
-/// debt stands still while the bank takes its days.
+/// The clock of a debt stands still while the bank takes its days. Cut off before it could be said, it is said when
+/// the next step finds the payment on its way. Of an action that is needed the customer is told by the payment itself.
 pub(crate) async fn after_drive(platform: &Platform, payment: &Payment) -> Result<(), Error> {
     let Ok((owner, invoice)) = parse_child(INVOICES, &payment.reference) else { return Ok(()) };
     match &payment.state {
-        PaymentState::ActionRequired { url, .. } => {
-            let tell = |tx: Tx| async move {
-                florin_account::lock(&tx, &[owner]).await?;
-                let at = platform.clock.now(&tx).await?;
-                let account = florin_account::find(&tx, owner).await?;
-                let number = store::invoice::find(&tx, owner, invoice).await?.map(|invoice| invoice.number);
-                if let (Some(account), Some(number)) = (account, number) {
-                    let told = notices::action_required(&account, &number, payment.amount, url);
-                    notice::raise(&tx, at, owner, &told).await?;
-                }
-                Ok::<_, Error>(())
-            };
-            platform.db.write(tell).await
-        }
         PaymentState::Scheduled(_) | PaymentState::Pending(_) => {
             let pause = |tx: Tx| async move {
                 florin_account::lock(&tx, &[owner]).await?;
@@ -155,6 +141,7 @@ pub(crate) async fn after_drive(platform: &Platform, payment: &Payment) -> Resul
             platform.db.write(pause).await
         }
         PaymentState::Processing(_)
+        | PaymentState::ActionRequired { .. }
         | PaymentState::Succeeded { .. }
         | PaymentState::Declined { .. }
         | PaymentState::Refunded { .. } => Ok(()),
@@ -262,6 +249,13 @@ impl<'s> Steps<'s> {
     }
 
     async fn step(&mut self, debt: &Debt, dunning: &mut Dunning, step: Step) -> Result<Taken, Error> {
+        let warns = matches!(step, Step::WarnOfSuspension | Step::WarnOfDeletion);
+        if warns && let Some(payment) = debts::on_its_way(self.tx, debt).await? {
+            // Nobody is warned of what will not happen; an answer that may come at once is no reason to wait.
+            if let paused @ Taken::Paused = waits_for(&payment, dunning) {
+                return Ok(paused);
+            }
+        }
         match step {
             Step::Tell => {
                 let told = Dunning { untold: None, ..*dunning };

@@ -134,6 +134,23 @@ on_both_backends! {
         assert_eq!(state(&world, &story).await, ProjectState::Suspended);
     }
 
+    /// R9.1: what was cut off before it stopped the clock has stopped it before anybody is warned of a suspension.
+    async fn a_pending_payment_stops_the_clock_also_if_that_was_lost(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let story = billed(&world, "waits", Mood::DeclinesForNow).await;
+        world.till.set(Mood::Ponders);
+        pay(&world, &story, "").await.expect("begun");
+        // As it was before, with nothing left to try again.
+        let lost = "UPDATE dunning SET paused_at = NULL, retries_done = 3, step_at = clock_at";
+        db.connect().await.execute_unprepared(lost).await.expect("forgotten");
+        world.live_until("2027-04-20T06:00:00Z").await;
+        let owed = debts(&world, story.account).await.remove(0);
+        assert!(owed.next_step_time.is_none() && owed.pause_time.is_some(), "{owed:?}");
+        assert_eq!(state(&world, &story).await, ProjectState::Active);
+        let told = notices(&world, story.account).await;
+        assert!(!told.iter().any(|kind| kind == "invoicing.suspension-ahead"), "{told:?}");
+    }
+
     /// R9.3: ten at once, one payment; the same request again, the same answer; a settlement that waits for the
     /// customer lapses after an hour.
     async fn one_settlement_is_pending_at_a_time(db: TestDatabase) {

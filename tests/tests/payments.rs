@@ -6,14 +6,18 @@ use florin_api::{
     credit::v1::{GetCreditOrderRequest, credit_order},
     invoicing::v1::{GetInvoiceRequest, Invoice, invoice},
     payment::v1::{
-        CreatePaymentMethodRequest, DeletePaymentMethodRequest, GetPaymentRequest, Payment, PaymentMethod,
-        PaymentMethodKind, UpdatePaymentMethodRequest, payment, payment_method,
+        CreatePaymentMethodRequest, DeletePaymentMethodRequest, GetPaymentRequest, ListPaymentsRequest,
+        Payment, PaymentMethod, PaymentMethodKind, UpdatePaymentMethodRequest, payment, payment_method,
     },
-    sandbox::v1::{DisputePaymentRequest, LoseDisputeRequest, WinDisputeRequest},
+    sandbox::v1::{
+        ApprovePaymentRequest, DisputePaymentRequest, LoseDisputeRequest, WinDisputeRequest,
+        approve_payment_response::Subject,
+    },
 };
+use florin_server::client::Caller;
 use florin_testbed::on_both_backends;
 use florin_tests::{
-    acts::said,
+    acts::{pay_by_link, said},
     florin::{Customer, Florin, refusal},
 };
 use tonic::{Code, Status};
@@ -47,6 +51,43 @@ async fn billed(florin: &Florin, name: &str) -> (Customer, Invoice) {
 }
 
 on_both_backends! {
+    /// R6.4: exactly one lot, however often the payment is confirmed: fifty times at once, over connections of their
+    /// own, each two under one request id.
+    async fn fifty_confirmations_at_once_issue_one_lot(db: TestDatabase) {
+        let florin = &Florin::start(&db).await;
+        let (ada, project) = florin.customer_with_project("ada").await;
+        let order = ada.order(&project, 30).await;
+        let waiting = pay_by_link(florin, &order, "card-approved").await.unwrap().payment.unwrap();
+        assert_eq!(waiting.state(), payment::State::ActionRequired);
+        let confirmations = (0..50).map(|number| {
+            let name = waiting.name.clone();
+            async move {
+                let caller = Caller::connect(&florin.url()).await.unwrap().with_token(&florin.token());
+                let request = ApprovePaymentRequest { name, request_id: format!("approve-{}", number / 2) };
+                caller.payment_outcomes().approve_payment(request).await
+            }
+        });
+        let confirmed = futures::future::join_all(confirmations).await;
+        for answer in &confirmed {
+            match answer {
+                Ok(answer) => {
+                    let Some(Subject::Payment(paid)) = &answer.get_ref().subject else { panic!("{answer:?}") };
+                    assert_eq!(paid.state(), payment::State::Succeeded);
+                }
+                Err(refused) => assert_eq!(refusal(refused).1, "NO_ACTION_AWAITED"),
+            }
+        }
+        assert!(confirmed.iter().any(Result::is_ok));
+        florin.advance_to("2027-03-01T12:00:00Z").await;
+        let lots = ada.credits().await;
+        assert_eq!((lots.len(), &lots[0].origin_reference), (1, &order.name));
+        assert_eq!(ada.invoices(invoice::Kind::Purchase).await.len(), 1);
+        let request = ListPaymentsRequest { parent: ada.account.clone(), ..Default::default() };
+        let payments = ada.caller.payments().list_payments(request).await.unwrap().into_inner().payments;
+        assert_eq!(payments.len(), 1);
+        assert_eq!((payments[0].state(), &payments[0].refunded_amount_incl_tax), (payment::State::Succeeded, &None));
+    }
+
     /// R3.7: a chargeback re-opens the debt; a dispute that is won closes it.
     async fn a_chargeback_reopens_an_invoice_and_its_reversal_closes_it(db: TestDatabase) {
         let florin = Florin::start(&db).await;

@@ -11,7 +11,8 @@ use florin_api::{
         grant_service_client::GrantServiceClient, voucher_service_client::VoucherServiceClient,
     },
     invoicing::v1::{
-        billing_run_service_client::BillingRunServiceClient, invoice_service_client::InvoiceServiceClient,
+        billing_run_service_client::BillingRunServiceClient,
+        collection_service_client::CollectionServiceClient, invoice_service_client::InvoiceServiceClient,
     },
     operation::v1::{
         approval_service_client::ApprovalServiceClient, notice_service_client::NoticeServiceClient,
@@ -189,6 +190,12 @@ impl Caller {
     #[must_use]
     pub fn billing_runs(&self) -> BillingRunServiceClient<Authorized> {
         BillingRunServiceClient::new(self.authorized())
+    }
+
+    /// `florin.invoicing.v1.CollectionService`
+    #[must_use]
+    pub fn collection(&self) -> CollectionServiceClient<Authorized> {
+        CollectionServiceClient::new(self.authorized())
     }
 
     /// `florin.operation.v1.ApprovalService`

@@ -53,6 +53,17 @@ impl TestDatabase {
         }
     }
 
+    /// Makes another database with everything this one holds now.
+    ///
+    /// # Panics
+    /// When it cannot be made; on PostgreSQL also when somebody is still connected.
+    pub async fn copy(&self) -> TestDatabase {
+        match &self.place {
+            Place::Folder { .. } => TestDatabase::in_folder(sqlite::copy(&self.url).await),
+            Place::Server { name } => TestDatabase::on_server(postgres::copy(name).await),
+        }
+    }
+
     /// The URL that alone chooses the backend, as Florin's configuration takes it (R14.1).
     #[must_use]
     pub fn url(&self) -> &str {

@@ -35,6 +35,11 @@ pub(crate) async fn empty() -> String {
     create("TEMPLATE template0").await
 }
 
+/// Makes a copy of the database called `name`, to which nobody is connected, and returns its name.
+pub(crate) async fn copy(name: &str) -> String {
+    create(&format!("TEMPLATE {name}")).await
+}
+
 /// The URL of the database called `name` on the tests' server.
 ///
 /// # Panics

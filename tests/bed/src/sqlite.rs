@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sea_orm::{ConnectOptions, Database};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -25,6 +25,19 @@ pub(crate) async fn migrated() -> (String, TempDir) {
 pub(crate) fn empty() -> (String, TempDir) {
     let folder = scratch_folder();
     (url(&folder.path().join("florin.db")), folder)
+}
+
+/// A copy of the database at `original`, in a folder of its own; also of what is still in its log.
+pub(crate) async fn copy(original: &str) -> (String, TempDir) {
+    let folder = scratch_folder();
+    let file = folder.path().join("florin.db");
+    let mut options = ConnectOptions::new(original);
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await.expect("SQLite opens the original");
+    let copied = connection.execute_unprepared(&format!("VACUUM INTO '{}'", file.display())).await;
+    copied.unwrap_or_else(|error| panic!("SQLite makes no copy: {error}"));
+    connection.close().await.expect("SQLite closes the original");
+    (url(&file), folder)
 }
 
 async fn build_template() -> Vec<u8> {

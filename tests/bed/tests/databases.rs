@@ -21,6 +21,23 @@ on_both_backends! {
         Ok(())
     }
 
+    async fn a_copy_has_every_row_and_shares_none(db: TestDatabase) -> Result<(), DbErr> {
+        let connection = db.connect().await;
+        connection.execute_unprepared("CREATE TABLE copied (id bigint)").await?;
+        connection.execute_unprepared("INSERT INTO copied VALUES (1)").await?;
+        connection.close().await?;
+        let copied = db.copy().await;
+        let copy = copied.connect().await;
+        let count = async |connection: &sea_orm::DatabaseConnection| {
+            let rows = connection.query_all_raw(statement(db.backend(), "SELECT id FROM copied")).await;
+            rows.map(|rows| rows.len())
+        };
+        assert_eq!(count(&copy).await?, 1);
+        copy.execute_unprepared("INSERT INTO copied VALUES (2)").await?;
+        assert_eq!((count(&copy).await?, count(&db.connect().await).await?), (2, 1));
+        Ok(())
+    }
+
     async fn an_empty_database_has_no_table(db: TestDatabase) -> Result<(), DbErr> {
         let empty = TestDatabase::create_empty(db.backend()).await;
         let query = match db.backend() {

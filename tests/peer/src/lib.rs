@@ -10,7 +10,7 @@
 //! | play the customer and the bank | [`Peer::approve`], [`Peer::decline`] |
 //! | take captured money back, and decide the dispute | [`Peer::dispute`], [`Peer::decide_dispute`] |
 //! | renew a card, revoke a mandate | [`Peer::renew_card`], [`Peer::revoke_mandate`] |
-//! | lose a question or an answer, or hold it back | [`Peer::next`], [`Fault`] |
+//! | lose a question or an answer, or hold it back | [`Peer::next`], [`Fault`], [`Peer::let_go`] |
 //! | deliver events late, twice, in any order, forged | [`Peer::take_events`], [`Peer::sign`], [`Peer::push_to`] |
 //! | move the clock | [`Peer::set_now`] |
 //! | read what moved | [`Peer::moved`], [`Peer::asked`] |
@@ -29,7 +29,11 @@ pub mod shapes;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 
 use books::Books;
 pub use event::Signed;
@@ -45,6 +49,8 @@ pub enum Fault {
     NeverDo,
     /// It arrives and is done, and never answered.
     NeverAnswer,
+    /// It arrives and is done, and the answer waits until it is let go: [`Peer::let_go`].
+    HoldAnswer,
     /// Nothing is done; the answer is this HTTP status.
     Status(u16),
 }
@@ -74,6 +80,8 @@ pub(crate) struct State {
     pub(crate) books: Mutex<Books>,
     /// Told whenever an event is written or a request arrives.
     pub(crate) stirred: Notify,
+    /// As many held answers as may go.
+    pub(crate) released: Semaphore,
 }
 
 impl State {
@@ -94,7 +102,7 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let books = Mutex::new(Books::new(&url, secret_key, webhook_secret));
-        let state = Arc::new(State { books, stirred: Notify::new() });
+        let state = Arc::new(State { books, stirred: Notify::new(), released: Semaphore::new(0) });
         let router = server::router(state.clone());
         let task = tokio::spawn(async move {
             axum::serve(listener, router).await.expect("the peer serves");
@@ -132,6 +140,11 @@ impl Peer {
     /// Waits until no fault is left: the last one has been suffered.
     pub async fn suffered(&self) {
         self.until(|books| books.faults.is_empty()).await;
+    }
+
+    /// One answer that is held back, or will be, goes its way.
+    pub fn let_go(&self) {
+        self.state.released.add_permits(1);
     }
 
     /// The customer, or the bank, lets an intent (`pi_…` or `seti_…`) succeed. Who is not awaited changes nothing.

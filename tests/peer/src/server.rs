@@ -37,7 +37,7 @@ async fn answer(Shared(state): Shared<Arc<State>>, request: Request) -> Response
         let fault = if parts.method == Method::POST { books.faults.pop_front() } else { None };
         let answer = match fault {
             Some(Fault::LoseQuestion | Fault::NeverDo | Fault::Status(_)) => None,
-            Some(Fault::LoseAnswer | Fault::NeverAnswer) | None => Some(books.admitted(
+            Some(Fault::LoseAnswer | Fault::NeverAnswer | Fault::HoldAnswer) | None => Some(books.admitted(
                 &parts.method,
                 parts.uri.path(),
                 &Form::of_query(&parts.uri),
@@ -54,7 +54,11 @@ async fn answer(Shared(state): Shared<Arc<State>>, request: Request) -> Response
             body: json!({ "error": { "type": "api_error", "message": "as the test asks" } }),
         }),
         (Some(Fault::NeverDo | Fault::NeverAnswer), _) => std::future::pending().await,
-        (Some(Fault::LoseQuestion | Fault::LoseAnswer), _) | (None, None) => broken(),
+        (Some(Fault::HoldAnswer), Some(answer)) => {
+            state.released.acquire().await.expect("it is never closed").forget();
+            written(&answer)
+        }
+        (Some(Fault::LoseQuestion | Fault::LoseAnswer | Fault::HoldAnswer), _) | (None, None) => broken(),
         (None, Some(answer)) => written(&answer),
     }
 }

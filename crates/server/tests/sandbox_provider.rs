@@ -252,13 +252,17 @@ impl Stage for Theatre {
     }
 
     async fn dispute(&self, key: ChargeKey, amount: Money, standing: DisputeStanding) {
-        let decided = self.bank.provider.dispute_charge(key, Some(amount), standing).await;
+        let tx = self.bank.platform.db.begin_write().await.expect("a transaction");
+        let decided = self.bank.provider.dispute_charge(&tx, key, Some(amount), standing).await;
+        tx.commit().await.expect("it is booked");
         assert_eq!(decided.expect("an answer"), Decided::Stands);
         self.push(NoticeSubject::Charge(key));
     }
 
     async fn decide_dispute(&self, key: ChargeKey, standing: DisputeStanding) {
-        let decided = self.bank.provider.decide_dispute(key, standing).await;
+        let tx = self.bank.platform.db.begin_write().await.expect("a transaction");
+        let decided = self.bank.provider.decide_dispute(&tx, key, standing).await;
+        tx.commit().await.expect("it is booked");
         assert_eq!(decided.expect("an answer"), Decided::Stands);
         self.push(NoticeSubject::Charge(key));
     }

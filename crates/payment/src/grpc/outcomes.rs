@@ -26,7 +26,7 @@ use crate::{
         methods::Methods,
         payments::Payments,
         query,
-        sandbox::{BankAct, CustomerDecisions, Decision, Subject, check_awaited, check_captured},
+        sandbox::{BankAct, CustomerDecisions, Decision, Subject, bank_acts, check_awaited},
     },
 };
 
@@ -174,9 +174,10 @@ impl PaymentOutcomeRpc {
         visible(call, account, acted.name)?;
         let platform = &self.payments.platform;
         let key = RequestKey::new(platform, call, account, acted.request_id, request);
-        let begin =
-            |tx, _| async move { check_captured(&tx, account, id).await.map(|()| acted.name.to_owned()) };
-        let between = |_| async move { self.payments.bank_acted(call, bank, acted.subject, acted.act).await };
+        let begin = |tx, _| async move {
+            bank_acts(&tx, bank, acted.subject, acted.act).await.map(|()| acted.name.to_owned())
+        };
+        let between = |_| async move { self.payments.noticed(call, account, id).await.map(drop) };
         let finish = |tx, _, _| async move {
             query::owned_payment(&tx, account, id).await.map(|payment| convert::payment::payment(&payment))
         };

@@ -53,17 +53,20 @@ pub trait CustomerDecisions: Send + Sync {
     async fn decide_method(&self, key: MethodKey, decision: &Decision) -> Result<Decided, ProviderUnknown>;
 
     /// The payer's bank takes back `amount` of a captured charge, all of it if none is given: a chargeback if
-    /// `standing` is OPEN, a debit that bounces if it is LOST. Not awaited if not so much is there to take.
+    /// `standing` is OPEN, a debit that bounces if it is LOST. Not awaited if not so much is there to take. Booked in
+    /// `tx`, which claims the request: who repeats it takes nothing back a second time.
     async fn dispute_charge(
         &self,
+        tx: &Tx,
         key: ChargeKey,
         amount: Option<Money>,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown>;
 
-    /// Decides the latest dispute of a charge: WON or LOST.
+    /// Decides the latest dispute of a charge: WON or LOST. Booked in `tx`, as [`Self::dispute_charge`] is.
     async fn decide_dispute(
         &self,
+        tx: &Tx,
         key: ChargeKey,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown>;
@@ -109,7 +112,7 @@ pub(crate) async fn check_awaited(tx: &Tx, subject: Subject) -> Result<(), Error
 }
 
 /// Refuses unless the money of the payment was captured.
-pub(crate) async fn check_captured(tx: &Tx, account: AccountId, id: PaymentId) -> Result<(), Error> {
+async fn check_captured(tx: &Tx, account: AccountId, id: PaymentId) -> Result<(), Error> {
     let payment = owned_payment(tx, account, id).await?;
     if payment.was_captured() { Ok(()) } else { Err(Error::NotDisputable(payment_name(account, id))) }
 }
@@ -148,25 +151,23 @@ impl Payments {
     }
 }
 
-impl Payments {
-    /// The payer's bank has acted: the provider is told, and what follows is recorded.
-    pub(crate) async fn bank_acted(
-        &self,
-        call: &Call,
-        bank: &dyn CustomerDecisions,
-        (account, id): (AccountId, PaymentId),
-        act: BankAct,
-    ) -> Result<(), Error> {
-        let key = ChargeKey { account, payment: id };
-        let decided = match act {
-            BankAct::Dispute(amount, standing) => bank.dispute_charge(key, amount, standing).await,
-            BankAct::Decide(standing) => bank.decide_dispute(key, standing).await,
-        };
-        self.noticed(call, account, id).await?;
-        match decided.map_err(Error::ProviderUnavailable)? {
-            Decided::Stands => Ok(()),
-            Decided::NotAwaited => Err(Error::NotDisputable(payment_name(account, id))),
-        }
+/// The payer's bank acts on captured money: the provider books it in `tx`. What follows is recorded when it is asked
+/// afterwards.
+pub(crate) async fn bank_acts(
+    tx: &Tx,
+    bank: &dyn CustomerDecisions,
+    (account, id): (AccountId, PaymentId),
+    act: BankAct,
+) -> Result<(), Error> {
+    check_captured(tx, account, id).await?;
+    let key = ChargeKey { account, payment: id };
+    let decided = match act {
+        BankAct::Dispute(amount, standing) => bank.dispute_charge(tx, key, amount, standing).await,
+        BankAct::Decide(standing) => bank.decide_dispute(tx, key, standing).await,
+    };
+    match decided.map_err(Error::ProviderUnavailable)? {
+        Decided::Stands => Ok(()),
+        Decided::NotAwaited => Err(Error::NotDisputable(payment_name(account, id))),
     }
 }
 

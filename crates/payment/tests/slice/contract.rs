@@ -6,7 +6,7 @@ use std::{
 };
 
 use florin_payment::{
-    CustomerDecisions, Decision, DisputeStanding, Provider,
+    CustomerDecisions, Decided, Decision, DisputeStanding, Provider,
     provider::{
         ChargeKey, MethodKey, RawNotice,
         contract::{self, Actor, Loss, Moved, Stage},
@@ -69,11 +69,11 @@ impl Stage for InMemory {
     }
 
     async fn dispute(&self, key: ChargeKey, amount: Money, standing: DisputeStanding) {
-        self.provider.dispute_charge(key, Some(amount), standing).await.expect("it can be disputed");
+        assert_eq!(self.provider.dispute_charge(key, Some(amount), standing), Decided::Stands);
     }
 
     async fn decide_dispute(&self, key: ChargeKey, standing: DisputeStanding) {
-        self.provider.decide_dispute(key, standing).await.expect("it can be decided");
+        assert_eq!(self.provider.decide_dispute(key, standing), Decided::Stands);
     }
 
     async fn lose(&self, loss: Loss) {

@@ -16,7 +16,7 @@ use florin_payment::{
     },
 };
 use florin_platform::{
-    db::{Db, sql},
+    db::{Db, Tx, sql},
     secret::digest,
 };
 use florin_settlement::{Instant, Money};
@@ -441,32 +441,51 @@ impl CustomerDecisions for Scripted {
 
     async fn dispute_charge(
         &self,
+        _tx: &Tx,
         key: ChargeKey,
         amount: Option<Money>,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown> {
-        let mut memory = self.memory();
-        memory.push(NoticeSubject::Charge(key));
-        let Some(booked) = memory.charges.get_mut(&key) else { return Ok(Decided::NotAwaited) };
-        if booked.outcome != ChargeOutcome::Succeeded {
-            return Ok(Decided::NotAwaited);
-        }
-        let reference = format!("dispute/{}/{}", key.payment, booked.disputes.len());
-        let amount = amount.unwrap_or(booked.amount);
-        booked.disputes.push(DisputeReport { reference, amount, code: "fraudulent".into(), standing });
-        Ok(Decided::Stands)
+        Ok(Scripted::dispute_charge(self, key, amount, standing))
     }
 
     async fn decide_dispute(
         &self,
+        _tx: &Tx,
         key: ChargeKey,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown> {
+        Ok(Scripted::decide_dispute(self, key, standing))
+    }
+}
+
+impl Scripted {
+    /// The bank takes captured money back.
+    pub(crate) fn dispute_charge(
+        &self,
+        key: ChargeKey,
+        amount: Option<Money>,
+        standing: DisputeStanding,
+    ) -> Decided {
+        let mut memory = self.memory();
+        memory.push(NoticeSubject::Charge(key));
+        let Some(booked) = memory.charges.get_mut(&key) else { return Decided::NotAwaited };
+        if booked.outcome != ChargeOutcome::Succeeded {
+            return Decided::NotAwaited;
+        }
+        let reference = format!("dispute/{}/{}", key.payment, booked.disputes.len());
+        let amount = amount.unwrap_or(booked.amount);
+        booked.disputes.push(DisputeReport { reference, amount, code: "fraudulent".into(), standing });
+        Decided::Stands
+    }
+
+    /// It decides the latest of them.
+    pub(crate) fn decide_dispute(&self, key: ChargeKey, standing: DisputeStanding) -> Decided {
         let mut memory = self.memory();
         memory.push(NoticeSubject::Charge(key));
         let latest = memory.charges.get_mut(&key).and_then(|booked| booked.disputes.last_mut());
-        let Some(dispute) = latest else { return Ok(Decided::NotAwaited) };
+        let Some(dispute) = latest else { return Decided::NotAwaited };
         dispute.standing = standing;
-        Ok(Decided::Stands)
+        Decided::Stands
     }
 }

@@ -22,7 +22,7 @@ use florin_payment::{
         Register, Registration, Source,
     },
 };
-use florin_platform::Platform;
+use florin_platform::{Platform, db::Tx};
 use florin_settlement::{Instant, Money};
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -314,42 +314,36 @@ impl CustomerDecisions for SandboxProvider {
 
     async fn dispute_charge(
         &self,
+        tx: &Tx,
         key: ChargeKey,
         amount: Option<Money>,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown> {
-        let written = self.platform.db.write(|tx| async move {
-            let now = self.platform.clock.now(&tx).await?;
-            books::lock_charge(&tx, key).await?;
-            let Some(booked) = books::charge(&tx, key).await? else { return Ok(Decided::NotAwaited) };
-            let amount = amount.unwrap_or(booked.amount);
-            let away: i64 = disputes::of_charge(&tx, key, booked.amount.currency())
-                .await?
-                .iter()
-                .filter(|dispute| dispute.standing != DisputeStanding::Won)
-                .map(|dispute| dispute.amount.minor())
-                .sum();
-            let captured = booked.state_at(now).0 == ChargeState::Captured;
-            if !captured || amount.minor() > booked.amount.minor() - away {
-                return Ok(Decided::NotAwaited);
-            }
-            let code = if standing == DisputeStanding::Lost { "bounced" } else { "fraudulent" };
-            disputes::open(&tx, key, amount, code, standing).await?;
-            Ok::<_, DbErr>(Decided::Stands)
-        });
-        written.await.map_err(unknown)
+        let now = self.platform.clock.now(tx).await.map_err(unknown)?;
+        books::lock_charge(tx, key).await.map_err(unknown)?;
+        let booked = books::charge(tx, key).await.map_err(unknown)?;
+        let Some(booked) = booked else { return Ok(Decided::NotAwaited) };
+        let amount = amount.unwrap_or(booked.amount);
+        let earlier = disputes::of_charge(tx, key, booked.amount.currency()).await.map_err(unknown)?;
+        let away = earlier.iter().filter(|dispute| dispute.standing != DisputeStanding::Won);
+        let away: i64 = away.map(|dispute| dispute.amount.minor()).sum();
+        let captured = booked.state_at(now).0 == ChargeState::Captured;
+        if !captured || amount.minor() > booked.amount.minor() - away {
+            return Ok(Decided::NotAwaited);
+        }
+        let code = if standing == DisputeStanding::Lost { "bounced" } else { "fraudulent" };
+        disputes::open(tx, key, amount, code, standing).await.map_err(unknown)?;
+        Ok(Decided::Stands)
     }
 
     async fn decide_dispute(
         &self,
+        tx: &Tx,
         key: ChargeKey,
         standing: DisputeStanding,
     ) -> Result<Decided, ProviderUnknown> {
-        let written = self.platform.db.write(|tx| async move {
-            books::lock_charge(&tx, key).await?;
-            let decided = disputes::decide(&tx, key, standing).await?;
-            Ok::<_, DbErr>(if decided { Decided::Stands } else { Decided::NotAwaited })
-        });
-        written.await.map_err(unknown)
+        books::lock_charge(tx, key).await.map_err(unknown)?;
+        let decided = disputes::decide(tx, key, standing).await.map_err(unknown)?;
+        Ok(if decided { Decided::Stands } else { Decided::NotAwaited })
     }
 }

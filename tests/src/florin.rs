@@ -8,7 +8,7 @@ use florin_api::{
     operation::v1::ListNoticesRequest,
     sandbox::v1::{AdvanceClockRequest, advance_clock_request::Target},
 };
-use florin_platform::wire;
+use florin_platform::{db::Observer, wire};
 use florin_server::{
     client::Caller,
     config::{Config, Flags},
@@ -66,7 +66,15 @@ impl Florin {
 
     /// Starts a server with these settings.
     pub async fn start_with(config: Config) -> Self {
-        let running = serve::start(config).await.expect("the server starts");
+        Self::met(serve::start(config).await.expect("the server starts")).await
+    }
+
+    /// Starts a server on `db`; `observer` is told of every statement.
+    pub async fn start_observed(db: &TestDatabase, observer: Observer) -> Self {
+        Self::met(serve::start_observed(config(db), observer).await.expect("the server starts")).await
+    }
+
+    async fn met(running: Running) -> Self {
         let server = format!("http://{}", running.address);
         let anonymous = Caller::connect(&server).await.expect("the server answers");
         let operator = anonymous.with_token(&running.sandbox_token);

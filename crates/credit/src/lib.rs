@@ -44,7 +44,7 @@ pub use grpc::{
 };
 pub use names::{credit_name, grant_name, lot_name, order_name, project_name};
 pub use ports::{AvailableFunds, GateView, OrderReversal, PortError, ProjectGate, SettlementHorizon};
-pub use service::lots::{LotsAlive, forfeit_account, forfeit_project};
+pub use service::lots::{forfeit_account, forfeit_project};
 
 /// Buying cloud credit (R6.3, R6.4).
 pub mod orders {

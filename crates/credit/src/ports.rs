@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`ProjectGate`] | `project` | before anything is bought or redeemed for a project, and told when its funding came or failed |
 //! | [`OrderReversal`] | `invoicing` | what a withdrawal means for documents and money (R6.4) |
-//! | [`AvailableFunds`] | [`LotsAlive`], for the time being | what a project can still spend (R4.8) |
+//! | [`AvailableFunds`] | `project` | what a project can still spend, before a top-up buys (R4.8, R6.10) |
 //! | [`SettlementHorizon`] | `invoicing` | before a lapse is recorded (R7.3) |
 
 use std::collections::HashMap;
@@ -26,6 +26,9 @@ pub type PortError = Box<dyn std::error::Error + Send + Sync>;
 pub struct GateView {
     /// Whether anything can still be bought or redeemed for it: not DELETING, DELETED or CANCELED.
     pub live: bool,
+    /// Whether it is over, DELETED or CANCELED: nothing of its lots will ever be used. While it is DELETING they still
+    /// pay its final invoice (R4.6).
+    pub over: bool,
     /// Whether it is the account's first project: no other one of the account has become ACTIVE.
     pub first: bool,
     /// Whether it is PENDING_FUNDING. An order for it is then its initial one, with the account's
@@ -100,15 +103,17 @@ pub trait OrderReversal: Send + Sync {
     ) -> Result<(), PortError>;
 }
 
-/// What a project can still spend, as seen from credit.
+/// What a project can still spend, as seen from credit, which knows neither usage nor holds.
 #[async_trait::async_trait]
 pub trait AvailableFunds: Send + Sync {
-    /// What is available to the project of the locked account (R4.8); below zero when more is committed than there is.
+    /// What is available to the project of the locked account (R4.8): what lots alive at the next settlement leave over
+    /// what is used, not invoiced, or held. Below zero when more is committed than there is; `None` while what the
+    /// project used cannot be rated: then nobody knows.
     async fn available(
         &self,
         tx: &Tx,
         at: Instant,
         account: AccountId,
         project: ProjectId,
-    ) -> Result<Money, PortError>;
+    ) -> Result<Option<Money>, PortError>;
 }

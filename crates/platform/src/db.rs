@@ -11,7 +11,7 @@
 //! | rows computed from other rows | [`Derived`] makes them true again before the commit |
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
@@ -43,6 +43,7 @@ pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     derived: Option<Arc<dyn Derived>>,
+    observer: Option<Observer>,
 }
 
 impl fmt::Debug for Db {
@@ -58,9 +59,32 @@ impl fmt::Debug for Db {
 /// and nobody has to be handed the one who does it.
 #[async_trait::async_trait]
 pub trait Derived: Send + Sync {
-    /// Makes what is derived from the facts of `accounts` true, as this transaction leaves them.
-    async fn derive(&self, tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr>;
+    /// Makes what is derived from the facts of these accounts true, as this transaction leaves them.
+    async fn derive(&self, tx: &Tx, touched: &BTreeMap<AccountId, Touched>) -> Result<(), DbErr>;
 }
+
+/// How much of an account a transaction has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Touched {
+    /// What is in its favour, and nothing else: many transactions do only that, and less follows from it.
+    Balance,
+    /// Anything.
+    Anything,
+}
+
+/// Something the database did.
+#[derive(Clone, Copy, Debug)]
+pub enum Observed<'a> {
+    /// A write transaction began.
+    Began,
+    /// A statement ended: its text, with what was bound to it.
+    Ran(&'a Statement),
+    /// A write transaction is about to be committed.
+    Commits,
+}
+
+/// Is told what the database does, in the task that asked for it. For programs that embed Florin and measure it.
+pub type Observer = Arc<dyn Fn(Observed<'_>) + Send + Sync>;
 
 impl Db {
     /// Opens the database. A missing SQLite file is created; no schema is.
@@ -68,11 +92,21 @@ impl Db {
         if url.starts_with("sqlite:") {
             let writer = Database::connect(options(url, 1)).await?;
             let reader = Database::connect(options(url, READERS_MAX)).await?;
-            Ok(Self { writer, reader, derived: None })
+            Ok(Self { writer, reader, derived: None, observer: None })
         } else {
             let pool = Database::connect(options(url, POOL_MAX)).await?;
-            Ok(Self { writer: pool.clone(), reader: pool, derived: None })
+            Ok(Self { writer: pool.clone(), reader: pool, derived: None, observer: None })
         }
+    }
+
+    /// The same database, of whose doings `observer` is told.
+    #[must_use]
+    pub fn observed(mut self, observer: Observer) -> Self {
+        for connection in [&mut self.writer, &mut self.reader] {
+            let observer = Arc::clone(&observer);
+            connection.set_metric_callback(move |info| observer(Observed::Ran(info.statement)));
+        }
+        Self { observer: Some(observer), ..self }
     }
 
     /// The same database, whose transactions keep `derived` true.
@@ -119,7 +153,11 @@ impl Db {
         };
         let transaction = self.writer.begin_with_options(options).await?;
         let (failure, touched) = (Mutex::default(), Mutex::default());
-        Ok(Tx(Arc::new(Open { transaction, failure, touched, derived: self.derived.clone() })))
+        let (derived, observer) = (self.derived.clone(), self.observer.clone());
+        if let Some(observer) = &observer {
+            observer(Observed::Began);
+        }
+        Ok(Tx(Arc::new(Open { transaction, failure, touched, derived, observer })))
     }
 
     /// Runs `work` in one transaction and commits it; on `Err` nothing is kept.
@@ -218,8 +256,9 @@ pub struct Tx(Arc<Open>);
 struct Open {
     transaction: DatabaseTransaction,
     failure: Mutex<Option<Failure>>,
-    touched: Mutex<BTreeSet<AccountId>>,
+    touched: Mutex<BTreeMap<AccountId, Touched>>,
     derived: Option<Arc<dyn Derived>>,
+    observer: Option<Observer>,
 }
 
 impl fmt::Debug for Open {
@@ -237,7 +276,18 @@ enum Failure {
 impl Tx {
     /// Facts of `account` were changed from which other rows are computed: see [`Derived`].
     pub fn touch(&self, account: AccountId) {
-        self.0.touched.lock().unwrap_or_else(PoisonError::into_inner).insert(account);
+        self.touched(account, Touched::Anything);
+    }
+
+    /// As [`Tx::touch`], where nothing was changed but what is in the account's favour.
+    pub fn touch_balance(&self, account: AccountId) {
+        self.touched(account, Touched::Balance);
+    }
+
+    fn touched(&self, account: AccountId, how: Touched) {
+        let mut touched = self.0.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = touched.entry(account).or_insert(how);
+        *known = how.max(*known);
     }
 
     /// Makes what is derived from the accounts touched so far true now. The commit does it anyway; this is for
@@ -248,7 +298,7 @@ impl Tx {
         if touched.is_empty() || self.failure().is_some() {
             return Ok(());
         }
-        derived.derive(self, &touched.into_iter().collect::<Vec<_>>()).await
+        derived.derive(self, &touched).await
     }
 
     /// Commits. Refuses if any statement failed, or if a clone is still alive somewhere.
@@ -263,7 +313,12 @@ impl Tx {
             return Err(DbErr::Custom(reason.to_owned()));
         }
         match Arc::try_unwrap(self.0) {
-            Ok(open) => open.transaction.commit().await,
+            Ok(open) => {
+                if let Some(observer) = &open.observer {
+                    observer(Observed::Commits);
+                }
+                open.transaction.commit().await
+            }
             Err(_) => Err(DbErr::Custom("the transaction is still in use elsewhere".to_owned())),
         }
     }

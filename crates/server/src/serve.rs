@@ -7,7 +7,10 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use florin_account::TokenAuthenticator;
-use florin_platform::layer::{self, Admission, Bounds};
+use florin_platform::{
+    db::Observer,
+    layer::{self, Admission, Bounds},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -59,10 +62,19 @@ pub async fn start(config: Config) -> Result<Running, CliError> {
 /// As [`start`], with `beside` served at the same port, outside of every layer: nobody asks there who calls. For
 /// programs that embed Florin, as its benchmarks do.
 pub async fn start_beside(config: Config, beside: Router) -> Result<Running, CliError> {
+    start_with(config, beside, None).await
+}
+
+/// As [`start`], with an observer who is told of every statement: for programs that embed Florin and measure it.
+pub async fn start_observed(config: Config, observer: Observer) -> Result<Running, CliError> {
+    start_with(config, Router::new(), Some(observer)).await
+}
+
+async fn start_with(config: Config, beside: Router, observer: Option<Observer>) -> Result<Running, CliError> {
     let listener = TcpListener::bind(config.listen).await?;
     let address = listener.local_addr()?;
     let Wired { platform, routes, site, webhooks, health, schedule, sandbox_token } =
-        wiring::wire(&config, address).await?;
+        wiring::wire(&config, address, observer).await?;
 
     let admission = Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
     let bounds = Bounds::new(config.deadline_max, config.calls_max);

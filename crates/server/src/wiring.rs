@@ -34,7 +34,7 @@ use florin_api::{
     },
 };
 use florin_credit::{
-    AvailableFunds, CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, LotsAlive, PaymentLinks, ProjectGate,
+    AvailableFunds, CampaignRpc, CreditOrderRpc, CreditRpc, GrantRpc, PaymentLinks, ProjectGate,
     SettlementHorizon, VoucherRpc, jobs::TopUps,
 };
 use florin_invoicing::{
@@ -47,7 +47,7 @@ use florin_platform::{
     Platform,
     call::Role,
     clock::Clock,
-    db::Db,
+    db::{Db, Observer},
     id::{Id, Kind},
     idempotency::Forget,
     job::Job,
@@ -93,9 +93,13 @@ pub(crate) struct Wired {
 }
 
 /// Puts a server together that listens on `address`.
-pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, CliError> {
+pub(crate) async fn wire(
+    config: &Config,
+    address: SocketAddr,
+    observer: Option<Observer>,
+) -> Result<Wired, CliError> {
     migrate::migrate(&config.database_url).await?;
-    let (platform, standings) = platform(config).await?;
+    let (platform, standings) = observed_platform(config, observer).await?;
     let replica = replica(&platform).await?;
     let sandbox_token =
         if config.sandbox { Some(open_sandbox(&platform, config, &replica).await?) } else { None };
@@ -127,7 +131,7 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
     let project_gate: Arc<dyn ProjectGate> = gate.clone();
     let horizon: Arc<dyn SettlementHorizon> = Arc::new(Horizon);
     jobs.extend(florin_credit::jobs::all(&platform, &project_gate, &horizon));
-    let funds: Arc<dyn AvailableFunds> = Arc::new(LotsAlive);
+    let funds: Arc<dyn AvailableFunds> = Arc::new(standings.clone());
     jobs.push(Arc::new(TopUps::new(&platform, &payments, &project_gate, &funds, &links)));
     // What waits for a second operator above a configured amount (R6.13).
     let acts = [florin_credit::acts(&project_gate), florin_invoicing::acts()].concat();
@@ -210,8 +214,20 @@ pub(crate) async fn wire(config: &Config, address: SocketAddr) -> Result<Wired, 
 
 /// The database and the clock, with what keeps the standing of projects true in every transaction.
 async fn platform(config: &Config) -> Result<(Platform, Standings), DbErr> {
+    observed_platform(config, None).await
+}
+
+/// The same, with somebody who is told of every statement.
+async fn observed_platform(
+    config: &Config,
+    observer: Option<Observer>,
+) -> Result<(Platform, Standings), DbErr> {
     let standings = Standings::new(config.clock(), Arc::new(Debts));
     let db = Db::connect(&config.database_url).await?.keeping(Arc::new(standings.clone()));
+    let db = match observer {
+        Some(observer) => db.observed(observer),
+        None => db,
+    };
     Ok((Platform { db, clock: config.clock(), key: config.server_key.clone() }, standings))
 }
 

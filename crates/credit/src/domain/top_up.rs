@@ -102,11 +102,12 @@ pub(crate) enum Look {
 }
 
 impl TopUp {
-    /// What a look at `at` comes to. `bought` is what was bought in this month, `under_way` whether an order of it is
-    /// being paid.
-    pub(crate) fn look(&self, at: Instant, available: Money, bought: Money, under_way: bool) -> Look {
+    /// What a look at `at` comes to. `available` is what can still be spent, if that is known; `bought` what was bought
+    /// in this month, `under_way` whether an order of it is being paid.
+    pub(crate) fn look(&self, at: Instant, available: Option<Money>, bought: Money, under_way: bool) -> Look {
         let soon = at.plus_hours(LOOK_AFTER_HOURS);
-        if under_way || available.minor() >= self.wish.threshold.minor() {
+        let is_short = available.is_some_and(|available| available.minor() < self.wish.threshold.minor());
+        if under_way || !is_short {
             return Look::Again(soon);
         }
         if bought.minor().saturating_add(self.wish.amount.minor()) > self.wish.ceiling.minor() {
@@ -150,12 +151,14 @@ mod tests {
     #[test]
     fn it_buys_under_the_threshold_once_an_interval_and_within_the_months_ceiling() {
         let at = top_up().created;
-        let look = |available, bought, under_way| top_up().look(at, eur(available), eur(bought), under_way);
+        let look =
+            |available, bought, under_way| top_up().look(at, Some(eur(available)), eur(bought), under_way);
         let soon = Look::Again(at.plus_hours(1));
         assert_eq!(look(1000, 0, false), soon);
         assert_eq!(look(999, 0, false), Look::Buy { then: at.plus_days(1) });
         assert_eq!(look(-50, 4000, false), Look::Buy { then: at.plus_days(1) });
         assert_eq!(look(0, 0, true), soon, "one is being paid");
+        assert_eq!(top_up().look(at, None, eur(0), false), soon, "nobody knows what is available");
         let next_month = Instant::parse("2027-02-01T00:00:00Z").expect("an instant");
         assert_eq!(look(0, 4001, false), Look::Again(next_month));
     }

@@ -27,19 +27,22 @@ use crate::{
 };
 
 /// Revokes what is unused of a paid order of a locked account, at most `most`, for `dispute`, a resource name. How
-/// much that was; nothing for an order that is not paid, or was withdrawn from.
+/// much that was; nothing for an order that is not paid, or was withdrawn from. What a lot that waited has left, of a
+/// project that is over, is forfeited at once (R6.8).
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Database`], also for a dispute that has revoked before.
 pub async fn revoke(
     tx: &Tx,
     at: Instant,
+    gate: &dyn ProjectGate,
     (account, order): (AccountId, OrderId),
     dispute: &str,
     most: Money,
 ) -> Result<Money, Error> {
     let mut left = most;
     let order = query::order(tx, account, order).await?;
+    let project = order.project;
     let lot = match order.state {
         OrderState::Paid { lot: Some(lot), .. } => lot,
         OrderState::Paid { lot: None, .. } => orders::supply_now(tx, at, order).await?.id,
@@ -56,11 +59,14 @@ pub async fn revoke(
             ledger::take_part(tx, at, lot, part, MovementKind::Disputed, dispute).await?;
         }
     }
+    if orders::is_over(tx, gate, account, project).await? {
+        lots::forfeit(tx, at, account, Some(project)).await?;
+    }
     Ok(most.checked_sub(left)?)
 }
 
 /// Gives back to the locked account what `dispute`, which was won, had revoked: once. What belongs to a project that
-/// is gone is forfeited at once (R6.8).
+/// is over is forfeited at once (R6.8); while it is being deleted, it can still pay the final invoice.
 ///
 /// # Errors
 /// [`Error::Database`], also for a dispute whose value has come back.
@@ -79,7 +85,7 @@ pub async fn restore(
         let back = GiveBack { source, amount, cause, document: dispute };
         let lot = lots::give_back(tx, at, call, &owner, back).await?;
         if let Some(project) = lot.project
-            && !orders::is_live(tx, gate, account, project).await?
+            && orders::is_over(tx, gate, account, project).await?
         {
             lots::forfeit(tx, at, account, Some(project)).await?;
         }

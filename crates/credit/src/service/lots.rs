@@ -18,7 +18,6 @@ use crate::{
     },
     error::Error,
     names::lot_name,
-    ports::{AvailableFunds, PortError},
     store::{self, lot::Scope},
 };
 
@@ -95,26 +94,6 @@ pub async fn forfeit(
     let scope = project.map_or(Scope::Everything, Scope::Project);
     let lots = store::lot::with_value(tx, account, scope).await?;
     ledger::end(tx, at, lots, MovementKind::Forfeited, "").await
-}
-
-/// What is available as long as nobody knows better: what the lots alive now can pay (R4.8).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LotsAlive;
-
-#[async_trait::async_trait]
-impl AvailableFunds for LotsAlive {
-    async fn available(
-        &self,
-        tx: &Tx,
-        at: Instant,
-        account: AccountId,
-        project: ProjectId,
-    ) -> Result<Money, PortError> {
-        let currency = query::account(tx, account).await?.currency;
-        let lots = alive_for(tx, account, Some(project), at).await?;
-        let sum = lots.iter().try_fold(Money::zero(currency), |sum, lot| sum.checked_add(lot.remaining()));
-        Ok(sum?)
-    }
 }
 
 /// What comes back of a lot.

@@ -275,6 +275,17 @@ pub(crate) async fn is_live(
     Ok(view.is_some_and(|view| view.live))
 }
 
+/// Whether nothing of a project's lots will ever be used.
+pub(crate) async fn is_over(
+    tx: &Tx,
+    gate: &dyn ProjectGate,
+    account: AccountId,
+    project: ProjectId,
+) -> Result<bool, Error> {
+    let view = gate.project(Reader::Within(tx), account, project).await.map_err(Error::Port)?;
+    Ok(view.is_none_or(|view| view.over))
+}
+
 /// Gives up an order whose project is gone: what is paid for it goes back (R6.3).
 async fn abandon(tx: &Tx, at: Instant, call: &Call, order: CreditOrder) -> Result<(), Error> {
     let Some(abandoned) = order.abandon(at) else { return Ok(()) };
@@ -359,7 +370,8 @@ async fn supply_as_of(
 }
 
 /// Issues the lot of an order of a locked account whose time to withdraw is over; `None` if it has one.
-/// Where the project has gone in the meantime, what it would have got is forfeited at once (R6.8).
+/// Where the project is over in the meantime, what it would have got is forfeited at once (R6.8); while it is being
+/// deleted, it can still pay the final invoice.
 pub(crate) async fn supply_late(
     tx: &Tx,
     at: Instant,
@@ -381,7 +393,7 @@ pub(crate) async fn supply_late(
     let project = found.project;
     let (lot, _) = supply_order(tx, at, found).await?;
     audit::record(tx, at, call, account, &order_name(account, order)).await?;
-    if !is_live(tx, gate, account, project).await? {
+    if is_over(tx, gate, account, project).await? {
         lots::forfeit(tx, at, account, Some(project)).await?;
     }
     Ok(Some(lot))

@@ -111,8 +111,10 @@ pub async fn redeem(
     Ok(Ok(lot))
 }
 
-/// Takes the shared rows last. Whoever comes too late is refused, and the transaction with them.
+/// Takes the shared rows last, and after everything that follows from the account's own: whoever else wants them waits
+/// for little more than the commit. Whoever comes too late is refused, and the transaction with them.
 async fn take_use(tx: &Tx, campaign: &Campaign, code: StoredCode, currency: Currency) -> Result<(), Error> {
+    tx.derive().await?;
     let style = campaign.terms.code_style;
     if !store::code::use_once(tx, code.digest).await? {
         return Err(used_up(style).into());

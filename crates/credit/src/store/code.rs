@@ -1,6 +1,6 @@
 //! Rows of voucher codes: digests only.
 
-use florin_platform::db::{BINDS_MAX, Tx, sql};
+use florin_platform::db::{Tx, sql};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::places;
@@ -10,6 +10,8 @@ use crate::domain::{
 };
 
 const COLUMN_COUNT: usize = 5;
+/// What is held in memory of a batch, however large, is one statement of so many codes.
+const ROWS_A_STATEMENT: usize = 1000;
 
 /// Adds codes of one batch, many in one statement.
 pub(crate) async fn insert(
@@ -21,7 +23,7 @@ pub(crate) async fn insert(
 ) -> Result<(), DbErr> {
     let mut digests = digests.peekable();
     while digests.peek().is_some() {
-        let chunk: Vec<_> = digests.by_ref().take(BINDS_MAX / COLUMN_COUNT).collect();
+        let chunk: Vec<_> = digests.by_ref().take(ROWS_A_STATEMENT).collect();
         let text = format!(
             "INSERT INTO voucher_code (digest, campaign_id, batch_id, uses, use_limit) VALUES {}",
             places(chunk.len(), COLUMN_COUNT)

@@ -151,7 +151,7 @@ fn active(lot: &CreditLot) -> ActiveModel {
 }
 
 pub(crate) async fn insert(tx: &Tx, lot: &CreditLot) -> Result<(), DbErr> {
-    tx.touch(lot.account);
+    tx.touch_balance(lot.account);
     Entity::insert(active(lot)).exec_without_returning(tx).await.map(|_| ())
 }
 
@@ -266,7 +266,7 @@ pub(crate) async fn with_value_of(
 /// Takes each amount from its lot, in few statements. Says whether every lot had as much.
 pub(crate) async fn take(tx: &Tx, amounts: &[(AccountId, CreditId, Money)]) -> Result<bool, DbErr> {
     for (account, _, _) in amounts {
-        tx.touch(*account);
+        tx.touch_balance(*account);
     }
     let columns = [("account_id", Kind::Uuid), ("lot_id", Kind::Uuid), ("amount", Kind::Number)];
     let mut set = Rows::new(columns, amounts.len());

@@ -287,7 +287,7 @@ on_both_backends! {
         let world = World::new(&database).await;
         let order = world.order(30).await.expect("an order");
         let payment = world.pay(&order, "later").await.expect("begun").payment.expect("a payment");
-        world.projects.set(world.account, world.project, GateView { live: false, ..FIRST });
+        world.projects.set(world.account, world.project, GateView { live: false, over: true, ..FIRST });
         world.bank.pass();
         let id = florin_payment::PaymentId::parse(payment.name.rsplit('/').next().unwrap_or_default()).expect("an id");
         world.payments.drive(&Call::by_job("test"), world.account, id).await.expect("driven");

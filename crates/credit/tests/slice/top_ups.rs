@@ -6,17 +6,35 @@ use florin_api::credit::v1::{
     ConfigureTopUpRequest, CreditOrder, GetTopUpRequest, ListCreditOrdersRequest, TopUp, credit_order,
     credit_order_service_server::CreditOrderService, credit_service_server::CreditService, top_up::State,
 };
-use florin_credit::{AvailableFunds, LotsAlive, ProjectGate, jobs::TopUps, project_name};
-use florin_platform::{job::Job, wire};
+use florin_credit::{AvailableFunds, PortError, ProjectGate, ProjectId, jobs::TopUps, lots, project_name};
+use florin_platform::{db::Tx, id::AccountId, job::Job, wire};
+use florin_settlement::{Currency, Instant, Money};
 use florin_testbed::on_both_backends;
 use tonic::{Response, Status};
 
 use crate::world::{World, euros, reason};
 
+/// Projects that use nothing: what is available to them is what their lots have.
+struct Idle;
+
+#[async_trait::async_trait]
+impl AvailableFunds for Idle {
+    async fn available(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        account: AccountId,
+        project: ProjectId,
+    ) -> Result<Option<Money>, PortError> {
+        let lots = lots::alive_for(tx, account, Some(project), at).await?;
+        Ok(Some(Money::sum(lots.iter().map(florin_settlement::Lot::remaining), Currency::EUR)?))
+    }
+}
+
 impl World {
     fn top_ups(&self) -> TopUps {
         let gate: Arc<dyn ProjectGate> = self.projects.clone();
-        let funds: Arc<dyn AvailableFunds> = Arc::new(LotsAlive);
+        let funds: Arc<dyn AvailableFunds> = Arc::new(Idle);
         TopUps::new(&self.platform, &self.payments, &gate, &funds, &self.links)
     }
 

@@ -54,9 +54,9 @@ terms: []
 ";
 
 /// A live project that is the account's first.
-pub(crate) const FIRST: GateView = GateView { live: true, first: true, pending: false };
+pub(crate) const FIRST: GateView = GateView { live: true, over: false, first: true, pending: false };
 /// A first project that waits for its funding.
-pub(crate) const PENDING: GateView = GateView { live: true, first: true, pending: true };
+pub(crate) const PENDING: GateView = GateView { live: true, over: false, first: true, pending: true };
 
 pub(crate) struct World {
     pub(crate) platform: Platform,

@@ -58,7 +58,9 @@ pub(crate) async fn opened(
     let wanted = net_share(price, earlier.checked_add(dispute.amount)?)?.checked_sub(before)?;
 
     let name = dispute_name(dispute);
-    let revoked = florin_credit::disputes::revoke(tx, at, (owner, order.id), &name, wanted).await?;
+    let revoked =
+        florin_credit::disputes::revoke(tx, at, &florin_project::Gate, (owner, order.id), &name, wanted)
+            .await?;
     let credited = credit(tx, at, call, &order, invoice, revoked).await?;
     let owed =
         if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(credited)? };

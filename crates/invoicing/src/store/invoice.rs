@@ -118,7 +118,15 @@ fn active(new: &NewInvoice<'_>) -> ActiveModel {
 }
 
 pub(crate) async fn insert(tx: &Tx, invoices: &[NewInvoice<'_>]) -> Result<(), DbErr> {
-    invoices.iter().for_each(|new| tx.touch(new.content.account));
+    for new in invoices {
+        match new.content.occasion {
+            Occasion::Monthly(_) | Occasion::ProRata { .. } | Occasion::Final => {
+                tx.touch(new.content.account)
+            }
+            // What was bought was used by nobody: its lot says what it changes.
+            Occasion::Purchase(_) => {}
+        }
+    }
     insert_all(tx, invoices.iter().map(active).collect()).await
 }
 

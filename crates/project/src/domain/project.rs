@@ -119,6 +119,15 @@ impl ProjectState {
         }
     }
 
+    /// Whether it has ended for good: nothing is invoiced and no lot used in it any more.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Deleted | Self::Canceled => true,
+            Self::PendingFunding | Self::Active | Self::Suspended | Self::Deleting => false,
+        }
+    }
+
     /// Whether credit can still be added to it and used in it: not over, and not about to be.
     #[must_use]
     pub const fn is_live(self) -> bool {

@@ -131,7 +131,54 @@ pub(crate) enum Crossed {
 /// The standings of all projects of an account at `at`.
 #[must_use]
 pub(crate) fn reckon(facts: &AccountFacts, at: Instant) -> Vec<Reckoned> {
-    let alone: Vec<Alone> = facts.projects.iter().map(|project| alone(facts, project, at)).collect();
+    share(facts.projects.iter().map(|project| alone(facts, project, at)).collect(), at)
+}
+
+/// The same at `at` when nothing has changed since they were computed but what lots there are. `known` are the standings
+/// as they were, each with the instant it is due at: who wants it looked at earlier, because of use, still does. `None`
+/// if they do not tell enough: they do not hold any more, an earlier month is not invoiced, or credit is restricted.
+#[must_use]
+pub(crate) fn recredit(
+    known: Vec<(Standing, Instant)>,
+    lots: &[Lot],
+    delay_seconds: u64,
+    at: Instant,
+) -> Option<Vec<Reckoned>> {
+    let (standings, due): (Vec<_>, Vec<_>) = known.into_iter().unzip();
+    let (month, through) = (Month::of(at), standings.first()?.through);
+    let is_enough = |standing: &Standing| {
+        // All of what is unbilled was used in this month: what ends before its settlement pays nothing.
+        let no_arrears = standing.unbilled == standing.spent;
+        let holds = standing.is_valid_at(at) && !standing.unrated && standing.through == through;
+        holds && no_arrears && standing.restricted.is_none()
+    };
+    let is_for_all = |lot: &Lot| PlanFamily::ALL.iter().all(|family| lot.restriction().allows(*family));
+    if !standings.iter().all(is_enough) || !lots.iter().all(is_for_all) {
+        return None;
+    }
+    let next = month.end().plus_seconds(delay_seconds);
+    let pays = |owner: Option<ProjectRef>| {
+        let lots = lots.iter().filter(move |lot| lot.project() == owner && lot.is_alive_at(next));
+        sum(lots.map(|lot| lot.remaining().minor()))
+    };
+    let shared = pays(None);
+    let alone = standings.into_iter().map(|standing| {
+        let own = pays(Some(ProjectRef::from_u128(standing.project.as_u128())));
+        let told = Told { cap_reached: standing.cap_reached, exhausted: standing.exhausted };
+        let (others, others_rate) = (0, HourlyRate::ZERO);
+        let mut standing = Standing { own, shared, others, others_rate, ..standing };
+        if own != 0 || shared != 0 {
+            // What stood still may have held for ever.
+            standing.valid_until = standing.valid_until.min(month.end());
+        }
+        Alone { standing, ended: Vec::new(), told }
+    });
+    let reckoned = share(alone.collect(), at).into_iter().zip(due);
+    Some(reckoned.map(|(reckoned, due)| Reckoned { due: reckoned.due.min(due), ..reckoned }).collect())
+}
+
+/// What each project's siblings need of the account's lots is taken off what it may count on.
+fn share(alone: Vec<Alone>, at: Instant) -> Vec<Reckoned> {
     let any_shared = alone.iter().any(|alone| alone.standing.shared > 0);
     let lacks: Vec<Lack> =
         if any_shared { alone.iter().map(|alone| lack(&alone.standing)).collect() } else { Vec::new() };

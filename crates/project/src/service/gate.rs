@@ -28,6 +28,7 @@ impl ProjectGate for Gate {
         let others = ever_active - u32::from(project.activated.is_some());
         Ok(Some(GateView {
             live: project.state.is_live(),
+            over: project.state.is_over(),
             first: others == 0,
             pending: project.state == ProjectState::PendingFunding,
         }))

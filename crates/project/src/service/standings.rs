@@ -11,6 +11,9 @@
 //! depend on: there is no other way in which they are written. One that touches many (a billing run) says of their
 //! standings that they no longer hold; the job computes them within a second, and whoever asks in between has theirs
 //! computed at once.
+//!
+//! Most transactions of money change an account's credit and nothing else of it (`tx.touch_balance`): then the rows are
+//! kept as they are, but for what depends on lots.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,7 +24,7 @@ use florin_credit::ProjectId;
 use florin_platform::{
     Platform,
     clock::Clock,
-    db::{Derived, Reader, Tx},
+    db::{Derived, Reader, Touched, Tx},
     id::AccountId,
     notice, outbox,
     wire::money,
@@ -35,7 +38,7 @@ use crate::{
         hold::{Hold, HoldEnd},
         plan::{ChargeModel, PlanCode, Timing},
         project::project_name,
-        reckoning::{AccountFacts, Crossed, ProjectFacts, Reckoned, Running, Used, reckon},
+        reckoning::{AccountFacts, Crossed, ProjectFacts, Reckoned, Running, Used, reckon, recredit},
         usage::RatedLine,
     },
     error::Error,
@@ -68,25 +71,21 @@ impl std::fmt::Debug for Standings {
 
 #[async_trait::async_trait]
 impl Derived for Standings {
-    async fn derive(&self, tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
+    async fn derive(&self, tx: &Tx, touched: &BTreeMap<AccountId, Touched>) -> Result<(), DbErr> {
         let at = self.clock.now(tx).await?;
-        store::budget::hurry(tx, at, accounts).await?;
-        if accounts.len() > AT_ONCE_MAX {
-            return store::standing::outdate(tx, at, accounts).await;
+        let of = |wanted: Touched| {
+            let these = touched.iter().filter(move |(_, how)| **how == wanted);
+            these.map(|(account, _)| *account).collect::<Vec<_>>()
+        };
+        let (anything, balance) = (of(Touched::Anything), of(Touched::Balance));
+        // Budgets are about use, which no credit changes.
+        store::budget::hurry(tx, at, &anything).await?;
+        let all = &[&*anything, &*balance].concat();
+        if all.len() > AT_ONCE_MAX {
+            return store::standing::outdate(tx, at, all).await;
         }
-        let computed = self.compute(tx, at, accounts).await;
-        if let Err(Error::Database(error @ (DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_)))) = computed {
-            return Err(error);
-        }
-        // What cannot be read or rated stops nobody from being paid: its row is out of date until it can.
-        if let Err(error) = computed {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a funding standing cannot be computed"
-            );
-            return store::standing::outdate(tx, at, accounts).await;
-        }
-        Ok(())
+        let computed = self.compute_both(tx, at, anything, balance).await;
+        or_outdated(tx, at, all, computed).await
     }
 }
 
@@ -111,18 +110,43 @@ impl Standings {
 
     /// Computes and keeps the standings of `accounts`, which are locked, and tells what has come to be.
     async fn compute(&self, tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<(), Error> {
-        let mut rows = Vec::new();
-        let mut crossed = Vec::new();
-        for facts in self.facts(tx, at, accounts).await? {
-            for reckoned in reckon(&facts, at) {
-                end_holds(tx, at, &reckoned).await?;
-                let Reckoned { standing, due, crossed: now, .. } = reckoned;
-                crossed.extend(now.into_iter().map(|crossed| (standing.clone(), crossed)));
-                rows.push((standing, due));
+        let facts = self.facts(tx, at, accounts).await?;
+        keep(tx, at, facts.iter().flat_map(|facts| reckon(facts, at)).collect()).await
+    }
+
+    /// The same for accounts of which anything may have changed, and for those of which nothing has but their credit.
+    async fn compute_both(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        mut anything: Vec<AccountId>,
+        balance: Vec<AccountId>,
+    ) -> Result<(), Error> {
+        anything.extend(self.recredit(tx, at, &balance).await?);
+        if anything.is_empty() { Ok(()) } else { self.compute(tx, at, &anything).await }
+    }
+
+    /// The same for accounts of which nothing has changed but their credit: three queries, where everything takes
+    /// twenty. Those for which that is not enough.
+    async fn recredit(&self, tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<Vec<AccountId>, Error> {
+        if accounts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = store::standing::complete_of(tx, accounts).await?;
+        let delays = florin_account::billing_delays(tx, accounts).await?;
+        let mut lots = by(florin_credit::lots::of_accounts(tx, accounts).await?);
+        let (mut reckoned, mut others) = (Vec::new(), Vec::new());
+        for account in accounts {
+            let standings = known.remove(account).unwrap_or_default();
+            let delay = delays.get(account).copied().unwrap_or_default();
+            let lots = lots.remove(account).unwrap_or_default();
+            match recredit(standings, &lots, delay, at) {
+                Some(of_account) => reckoned.extend(of_account),
+                None => others.push(*account),
             }
         }
-        store::standing::save(tx, &rows).await?;
-        tell(tx, at, &crossed).await
+        keep(tx, at, reckoned).await?;
+        Ok(others)
     }
 
     /// The standings of `accounts` as they would be computed at `at`; nothing is kept.
@@ -142,7 +166,9 @@ impl Standings {
     /// Everything the standings of `accounts` depend on, in a fixed number of queries.
     async fn facts(&self, tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<Vec<AccountFacts>, Error> {
         let rows = store::standing::projects_of(tx, accounts).await?;
-        let keys: Vec<Key> = rows.iter().map(|row| (row.account, row.project)).collect();
+        // What a project that is over used is invoiced, with its final invoice.
+        let lasting = || rows.iter().filter(|row| !row.state.is_over());
+        let keys: Vec<Key> = lasting().map(|row| (row.account, row.project)).collect();
         let reader = Reader::Within(tx);
         let billed = self.receivables.billed_until(reader, &keys).await?;
         let debtors = self.receivables.in_debt(reader, accounts).await?;
@@ -160,7 +186,7 @@ impl Standings {
         };
         let month = Month::of(at);
         let attached = holds.iter().filter(|hold| hold.resource.is_some());
-        let since = rows.iter().map(from).chain(attached.map(|hold| hold.created.start_of_month())).min();
+        let since = lasting().map(from).chain(attached.map(|hold| hold.created.start_of_month())).min();
         let since = since.unwrap_or_else(|| month.start()).min(month.start());
         let period = Period::try_new(since, month.end()).expect("a month ends after any of its instants");
         let mut used = self.used(tx, &keys, period, at.floor_hour().plus_hours(1)).await?;
@@ -281,6 +307,40 @@ fn rates(running: &RunningRow, row: &ProjectRow, prices: &Prices, at: Instant) -
     };
     let changes = tariff.changes(&running.plan).ok()?.filter(|change| at < *change).min();
     Some(Running { resource: running.resource, family: plan.family, accrual, burn, changes })
+}
+
+/// What cannot be read or rated stops nobody from being paid: its row is out of date until it can.
+async fn or_outdated(
+    tx: &Tx,
+    at: Instant,
+    accounts: &[AccountId],
+    computed: Result<(), Error>,
+) -> Result<(), DbErr> {
+    match computed {
+        Ok(()) => Ok(()),
+        Err(Error::Database(error @ (DbErr::Conn(_) | DbErr::Exec(_) | DbErr::Query(_)))) => Err(error),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a funding standing cannot be computed"
+            );
+            store::standing::outdate(tx, at, accounts).await
+        }
+    }
+}
+
+/// Keeps standings that were computed, and tells what has come to be.
+async fn keep(tx: &Tx, at: Instant, reckoned: Vec<Reckoned>) -> Result<(), Error> {
+    let mut rows = Vec::with_capacity(reckoned.len());
+    let mut crossed = Vec::new();
+    for reckoned in reckoned {
+        end_holds(tx, at, &reckoned).await?;
+        let Reckoned { standing, due, crossed: now, .. } = reckoned;
+        crossed.extend(now.into_iter().map(|crossed| (standing.clone(), crossed)));
+        rows.push((standing, due));
+    }
+    store::standing::save(tx, &rows).await?;
+    tell(tx, at, &crossed).await
 }
 
 async fn end_holds(tx: &Tx, at: Instant, reckoned: &Reckoned) -> Result<(), DbErr> {

@@ -90,7 +90,51 @@ pub(crate) async fn of_keys(db: &Db, keys: &[Key]) -> Result<HashMap<Key, Found>
     rows.iter().map(|row: &SqliteRow| found(row)).collect()
 }
 
+/// The standings of `accounts`, as the transaction sees them, each with the instant it is due at: of those every
+/// project of which has one.
+pub(crate) async fn complete_of(
+    tx: &Tx,
+    accounts: &[AccountId],
+) -> Result<HashMap<AccountId, Vec<(Standing, Instant)>>, DbErr> {
+    let text = |count| {
+        format!(
+            "SELECT {COLUMNS}, (SELECT COUNT(*) FROM project p WHERE p.account_id = s.account_id), s.due_at \
+             FROM funding_standing s WHERE s.account_id IN ({}) ORDER BY s.account_id, s.project_id",
+            places(1, count)
+        )
+    };
+    let mut complete: HashMap<AccountId, (i64, Vec<(Standing, Instant)>)> = HashMap::new();
+    for row in of_accounts(tx, accounts, text).await? {
+        let standing = match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+            (Some(row), _) => standing(row)?,
+            (None, Some(row)) => standing(row)?,
+            (None, None) => return Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
+        };
+        let (projects, due): (i64, At) = (row.try_get_by_index(29)?, row.try_get_by_index(30)?);
+        complete.entry(standing.account).or_insert((projects, Vec::new())).1.push((standing, due.into()));
+    }
+    complete.retain(|_, (projects, standings)| i64::try_from(standings.len()) == Ok(*projects));
+    Ok(complete.into_iter().map(|(account, (_, standings))| (account, standings)).collect())
+}
+
 fn found<R: Row>(row: &R) -> Result<(Key, Found), DbErr>
+where
+    usize: sqlx::ColumnIndex<R>,
+    for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> &'r str: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> bool: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> DateTimeUtc: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    let failed = |error: sqlx::Error| DbErr::Query(RuntimeErr::SqlxError(error.into()));
+    let standing = standing(row)?;
+    let catalogue_version = row.try_get::<i64, _>(29).map_err(failed)?;
+    let clock_offset = row.try_get::<Option<i64>, _>(30).map_err(failed)?.unwrap_or_default();
+    let found = Found { clock_offset, catalogue_version, standing };
+    Ok(((found.standing.account, found.standing.project), found))
+}
+
+fn standing<R: Row>(row: &R) -> Result<Standing, DbErr>
 where
     usize: sqlx::ColumnIndex<R>,
     for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
@@ -108,7 +152,7 @@ where
     let id = |index: usize| row.try_get::<Uuid, _>(index).map_err(failed);
     let rate = |index: usize| text(index).and_then(|text| read_rate(text).map_err(DbErr::from));
     let at = |index: usize| row.try_get::<DateTimeUtc, _>(index).map(Instant::new).map_err(failed);
-    let standing = Standing {
+    Ok(Standing {
         account: AccountId::from_uuid(id(0)?),
         project: ProjectId::from_uuid(id(1)?),
         state: ProjectState::parse(text(2)?).ok_or_else(|| corrupt("unknown state"))?,
@@ -134,10 +178,7 @@ where
         through: at(24)?,
         valid_until: at(25)?,
         quotas: [quota(26)?, quota(27)?, quota(28)?],
-    };
-    let clock_offset = row.try_get::<Option<i64>, _>(30).map_err(failed)?.unwrap_or_default();
-    let found = Found { clock_offset, catalogue_version: number(29)?, standing };
-    Ok(((found.standing.account, found.standing.project), found))
+    })
 }
 
 fn read_rate(text: &str) -> Result<HourlyRate, CorruptRow> {

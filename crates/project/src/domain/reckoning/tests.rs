@@ -241,3 +241,78 @@ fn where_nothing_moves_nothing_is_looked_at_again() {
     assert!(unrated.standing.unrated);
     assert_eq!(unrated.due, at("2027-03-10T09:30:00Z"));
 }
+
+/// Facts with use, holds and a sibling, whose lots are these.
+fn busy(lots: Vec<Lot>) -> AccountFacts {
+    let web = ProjectFacts {
+        used: Some(vec![used(1, "2027-03", 420), used(2, "2027-03", 90)]),
+        running: vec![running(1, "0.111"), running(2, "0.02")],
+        holds: vec![hold(5, 266, None), hold(6, 700, Some(1))],
+        spend_cap: Some(2000),
+        ..project(WEB)
+    };
+    let shop = ProjectFacts {
+        used: Some(vec![used(3, "2027-03", 1250)]),
+        running: vec![running(3, "0.5")],
+        prepaid_only: true,
+        ..project(SHOP)
+    };
+    account(lots, vec![web, shop])
+}
+
+fn any_lots() -> impl proptest::strategy::Strategy<Value = Vec<Lot>> {
+    use proptest::prelude::*;
+    let ends = ["2027-03-20T00:00:00Z", "2027-04-01T06:00:01Z", "2028-01-01T00:00:00Z"];
+    let owner = prop_oneof![Just(None), Just(Some(WEB)), Just(Some(SHOP))];
+    let any =
+        (owner, 1..3000_i64, 0..ends.len()).prop_map(move |(owner, minor, end)| lot(owner, minor, ends[end]));
+    proptest::collection::vec(any, 0..6)
+}
+
+proptest::proptest! {
+    /// What is kept when nothing but lots has changed is what is computed from everything.
+    #[test]
+    fn keeping_a_standing_after_a_change_of_lots_is_computing_it_anew(before in any_lots(), after in any_lots()) {
+        let known = reckon(&busy(before), at(NOW)).into_iter().map(|reckoned| (reckoned.standing, reckoned.due));
+        let known: Vec<_> = known.collect();
+        let told = |facts: AccountFacts| {
+            let projects = facts.projects.into_iter().zip(&known).map(|(project, (known, _))| ProjectFacts {
+                told: Told { cap_reached: known.cap_reached, exhausted: known.exhausted },
+                ..project
+            });
+            AccountFacts { projects: projects.collect(), ..facts }
+        };
+        let computed = reckon(&told(busy(after.clone())), at(NOW));
+        let kept = recredit(known.clone(), &after, 21_600, at(NOW)).expect("nothing else has changed");
+        for (kept, computed) in kept.iter().zip(&computed) {
+            // It may have to be looked at earlier than need be, and never later.
+            proptest::prop_assert!(kept.standing.valid_until <= computed.standing.valid_until);
+            proptest::prop_assert!(kept.due <= computed.due);
+            let valid_until = computed.standing.valid_until;
+            let kept_standing = Standing { valid_until, ..kept.standing.clone() };
+            proptest::prop_assert_eq!(&kept_standing, &computed.standing);
+            proptest::prop_assert_eq!(&kept.crossed, &computed.crossed);
+        }
+        proptest::prop_assert_eq!(kept.len(), computed.len());
+    }
+}
+
+#[test]
+fn what_lots_alone_do_not_tell_is_computed_from_everything() {
+    let known =
+        || reckon(&busy(Vec::new()), at(NOW)).into_iter().map(|reckoned| (reckoned.standing, reckoned.due));
+    let lots = [lot(Some(WEB), 500, "2028-01-01T00:00:00Z")];
+    let told = |known: Vec<(Standing, Instant)>, now| recredit(known, &lots, 21_600, at(now)).is_some();
+    assert!(told(known().collect(), NOW));
+    assert!(!told(Vec::new(), NOW), "there are no rows");
+    assert!(!told(known().collect(), "2027-04-01T02:00:00Z"), "they do not hold any more");
+    let late = |(standing, due)| (Standing { spent: 0, ..standing }, due);
+    assert!(!told(known().map(late).collect(), NOW), "an earlier month is not invoiced");
+    let unrated = |(standing, due)| (Standing { unrated: true, ..standing }, due);
+    assert!(!told(known().map(unrated).collect(), NOW));
+    let restricted = |(standing, due)| (Standing { restricted: Some(Box::default()), ..standing }, due);
+    assert!(!told(known().map(restricted).collect(), NOW));
+    let hurried = |(standing, _)| (standing, at("2027-03-10T08:29:00Z"));
+    let kept = recredit(known().map(hurried).collect(), &lots, 21_600, at(NOW)).expect("it is enough");
+    assert_eq!(kept[0].due, at("2027-03-10T08:29:00Z"), "measured usage still waits to be counted");
+}

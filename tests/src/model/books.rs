@@ -1,9 +1,9 @@
-//! The model: what every customer should have, worked out in the shortest way.
+//! The model: what every customer has, as plain numbers.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeDelta, TimeZone, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
+
+use super::launches::Hold;
 
 /// Minor units: cents.
 pub type Cents = i64;
@@ -60,6 +60,29 @@ pub struct Lot {
 }
 
 impl Lot {
+    /// A lot of the whole account that never expires and may pay for everything.
+    #[must_use]
+    pub fn new(name: Option<String>, kind: Kind, initial: Cents, issued: At) -> Self {
+        Self {
+            name,
+            kind,
+            project: None,
+            only: None,
+            initial,
+            debited: 0,
+            revoked: 0,
+            forfeited: 0,
+            issued,
+            expires: None,
+        }
+    }
+
+    /// Whether it may pay for any of `families`.
+    #[must_use]
+    pub fn pays_for(&self, families: &[Family]) -> bool {
+        self.only.is_none_or(|only| families.contains(&only))
+    }
+
     /// What is left at `at`, whether or not anybody swept.
     #[must_use]
     pub fn remaining(&self, at: At) -> Cents {
@@ -94,6 +117,8 @@ pub enum Bought {
     Supplied,
     /// Paid; the lot comes at the instant named (R6.4).
     Waits(At),
+    /// Paid, and the customer withdrew before the lot came.
+    Withdrawn,
 }
 
 /// A credit order.
@@ -113,6 +138,42 @@ pub struct Order {
     pub state: Bought,
     /// When it was paid.
     pub paid: Option<At>,
+    /// What paid it, as the server calls it.
+    pub payment: String,
+    /// Its lot, and those in which something of it came back.
+    pub lots: Vec<usize>,
+    /// What the payer's bank did, in order.
+    pub disputes: Vec<Dispute>,
+    /// What credit notes gave back, before tax.
+    pub credited: Cents,
+}
+
+/// What the payer's bank took back of an order's payment.
+#[derive(Clone, Debug)]
+pub struct Dispute {
+    /// How much, with tax.
+    pub gross: Cents,
+    /// Since when.
+    pub opened: At,
+    /// How it stands.
+    pub standing: Standing,
+    /// What was revoked, of which lots.
+    pub revoked: Vec<(usize, Cents)>,
+    /// What became a debt, with tax.
+    pub owed: Cents,
+    /// Whether that was paid.
+    pub settled: bool,
+}
+
+/// How a dispute stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// To be decided.
+    Open,
+    /// The money is back.
+    Won,
+    /// The money stays away.
+    Lost,
 }
 
 /// Something that runs by the hour.
@@ -135,17 +196,24 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// The wall-clock hours it touched in `[from, to)`, priced and rounded once (R1.4, R5.2).
-    fn cost(&self, from: At, to: At) -> Cents {
+    /// The wall-clock hours it touched in `[from, to)`, which lies in one month: priced and rounded once (R1.4, R5.2).
+    fn cost_in_month(&self, from: At, to: At) -> Cents {
         let hour = |at: At| at.timestamp().div_euclid(HOUR_SECONDS);
         let begin = hour(self.from).max(hour(from));
         let end = match self.to {
             // The hour of the last microsecond counts; nothing is shorter than the hour it began in.
-            Some(gone) => hour(gone - chrono::TimeDelta::microseconds(1)).max(hour(self.from)) + 1,
+            Some(gone) => hour(gone - TimeDelta::microseconds(1)).max(hour(self.from)) + 1,
             None => hour(to),
         };
         let hours = (end.min(hour(to)) - begin).max(0);
         cents(Decimal::from(hours * self.size) * self.price)
+    }
+
+    /// What it cost in `[from, to)`: every month of it is a line.
+    #[must_use]
+    pub fn cost(&self, from: At, to: At) -> Cents {
+        let months = (0..).map(|n| months_later(month_of(from), n)).take_while(|month| *month < to);
+        months.map(|month| self.cost_in_month(from.max(month), to.min(months_later(month, 1)))).sum()
     }
 }
 
@@ -156,13 +224,22 @@ fn cents(amount: Decimal) -> Cents {
     rounded.try_into().expect("a small amount")
 }
 
-/// A monthly invoice.
+/// Why an invoice was issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Occasion {
+    /// For the month that begins then.
+    Month(NaiveDate),
+    /// The project ended.
+    Final,
+}
+
+/// An invoice of what was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invoice {
     /// Of which project.
     pub project: usize,
-    /// For the month that begins then.
-    pub month: NaiveDate,
+    /// Why.
+    pub occasion: Occasion,
     /// Before credit and tax.
     pub net: Cents,
     /// What lots paid.
@@ -171,11 +248,36 @@ pub struct Invoice {
     pub gross: Cents,
 }
 
+/// How far a project is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Everything can happen.
+    Active,
+    /// Nothing more is used in it; the final invoice comes then.
+    Deleting(At),
+    /// It was invoiced, and what credit it had is gone.
+    Deleted,
+}
+
 /// A project.
 #[derive(Clone, Debug)]
 pub struct Project {
     /// What the server calls it.
     pub name: String,
+    /// Whether it may only start what is paid for.
+    pub prepaid_only: bool,
+    /// How far it is.
+    pub life: Life,
+    /// The first month that is not settled.
+    pub unsettled: At,
+}
+
+impl Project {
+    /// An active project that begins at `at`.
+    #[must_use]
+    pub fn begin(name: String, prepaid_only: bool, at: At) -> Self {
+        Self { name, prepaid_only, life: Life::Active, unsettled: month_of(at) }
+    }
 }
 
 /// What one customer has.
@@ -189,15 +291,46 @@ pub struct Account {
     pub orders: Vec<Order>,
     /// Everything that ran.
     pub resources: Vec<Resource>,
-    /// Every monthly invoice.
+    /// Every invoice of what was used.
     pub invoices: Vec<Invoice>,
+    /// Everything that was reserved.
+    pub holds: Vec<Hold>,
 }
 
-/// The French rate, in percent, and what loyalty earns of what is paid in money, in percent.
+impl Account {
+    /// Keeps a new lot; its place.
+    pub fn keep(&mut self, lot: Lot) -> usize {
+        self.lots.push(lot);
+        self.lots.len() - 1
+    }
+
+    /// Issues the lot of a paid order: it counts from `issued` on, and ends 13 months after the payment (R6.4).
+    ///
+    /// # Panics
+    /// If the order is not paid.
+    pub fn supply(&mut self, order: usize, issued: At, name: Option<String>) {
+        let bought = &self.orders[order];
+        let paid = bought.paid.expect("only what is paid is supplied");
+        let lot = Lot {
+            project: Some(bought.project),
+            expires: Some(months_later(paid, 13)),
+            ..Lot::new(name, Kind::CloudCredit, bought.net, issued)
+        };
+        let lot = self.keep(lot);
+        self.orders[order].state = Bought::Supplied;
+        self.orders[order].lots.push(lot);
+    }
+
+    /// What is left of a project's lots goes, because it is over (R6.8).
+    pub fn forfeit(&mut self, project: usize, at: At) {
+        for lot in self.lots.iter_mut().filter(|lot| lot.project == Some(project)) {
+            lot.forfeited += lot.remaining(at);
+        }
+    }
+}
+
+/// The French rate, in percent.
 const VAT_PERCENT: i64 = 20;
-const LOYALTY_PERCENT: i64 = 1;
-/// The issuer settles so long after the month.
-const DELAY_HOURS: u32 = 6;
 
 /// Tax on `net`, half away from zero.
 #[must_use]
@@ -205,125 +338,24 @@ pub fn gross(net: Cents) -> Cents {
     net + (net * VAT_PERCENT + 50) / 100
 }
 
-impl Account {
-    /// Time passes from `from` to `to`: credit that waits is supplied, months are settled.
-    pub fn pass(&mut self, from: At, to: At) {
-        for settlement in settlements(from, to) {
-            self.supply(settlement);
-            self.settle(settlement);
-        }
-        self.supply(to);
-    }
-
-    /// Issues the lots whose time to withdraw is over (R6.4).
-    fn supply(&mut self, until: At) {
-        for order in &mut self.orders {
-            if let (Bought::Waits(supply), Some(paid)) = (order.state, order.paid)
-                && supply <= until
-            {
-                order.state = Bought::Supplied;
-                self.lots.push(cloud_credit(order, supply, paid, None));
-            }
-        }
-    }
-
-    /// Settles the month before `at` for every project, in order (R7.7).
-    fn settle(&mut self, at: At) {
-        let end = Utc.with_ymd_and_hms(at.year(), at.month(), 1, 0, 0, 0).single().expect("a month begins");
-        let begin = end - Months::new(1);
-        for project in 0..self.projects.len() {
-            let mut due: BTreeMap<Family, Cents> = BTreeMap::new();
-            for resource in self.resources.iter().filter(|resource| resource.project == project) {
-                *due.entry(resource.family).or_default() += resource.cost(begin, end);
-            }
-            let net: Cents = due.values().sum();
-            if net == 0 {
-                continue;
-            }
-            let credit = self.debit(project, &due, at);
-            let remainder = net - credit;
-            self.invoices.push(Invoice {
-                project,
-                month: begin.date_naive(),
-                net,
-                credit,
-                gross: gross(remainder),
-            });
-            self.earn(remainder * LOYALTY_PERCENT / 100, at);
-        }
-    }
-
-    /// Takes what is due from lots, each as much as it can give after those before it (R7.1, R7.2, R7.5).
-    ///
-    /// Lots pay for one family or for all, so what is possible has a closed form: no family's own lots give
-    /// more than it costs, and all together give no more than everything costs.
-    fn debit(&mut self, project: usize, due: &BTreeMap<Family, Cents>, at: At) -> Cents {
-        let mut order: Vec<usize> = (0..self.lots.len())
-            .filter(|n| {
-                let lot = &self.lots[*n];
-                lot.project.is_none_or(|owner| owner == project) && lot.issued <= at && lot.remaining(at) > 0
-            })
-            .collect();
-        order.sort_by_key(|n| {
-            let lot = &self.lots[*n];
-            (lot.kind, lot.expires.unwrap_or(At::MAX_UTC), lot.only.is_none(), lot.issued, lot.name.clone())
-        });
-        let mut slack = due.clone();
-        let mut total: Cents = due.values().sum();
-        let mut taken = 0;
-        for n in order {
-            let lot = &mut self.lots[n];
-            let own = lot.only.map_or(total, |family| slack.get(&family).copied().unwrap_or(0));
-            let amount = lot.unspent().min(own).min(total);
-            lot.debited += amount;
-            if let Some(family) = lot.only
-                && amount > 0
-            {
-                *slack.entry(family).or_default() -= amount;
-            }
-            total -= amount;
-            taken += amount;
-        }
-        taken
-    }
-
-    /// Loyalty earned by paying at `at`: it counts from a moment later on.
-    fn earn(&mut self, amount: Cents, at: At) {
-        if amount > 0 {
-            let earned =
-                self.lots.iter().filter(|lot| lot.name.is_none() && lot.kind == Kind::Loyalty).count();
-            let later = chrono::TimeDelta::microseconds(1 + i64::try_from(earned).expect("few lots"));
-            self.lots.push(Lot {
-                name: None,
-                kind: Kind::Loyalty,
-                project: None,
-                only: None,
-                initial: amount,
-                debited: 0,
-                revoked: 0,
-                forfeited: 0,
-                issued: at + later,
-                expires: None,
-            });
-        }
-    }
+/// The net of `gross`: what the tax in it, half away from zero, leaves.
+#[must_use]
+pub fn net(gross: Cents) -> Cents {
+    let whole = 100 + VAT_PERCENT;
+    gross - (gross * VAT_PERCENT + whole / 2) / whole
 }
 
-/// The lot of a paid order: it counts from `issued` on, and ends 13 months after the payment (R6.4).
+/// When the month of `at` begins.
 #[must_use]
-pub fn cloud_credit(order: &Order, issued: At, paid: At, name: Option<String>) -> Lot {
-    Lot {
-        name,
-        kind: Kind::CloudCredit,
-        project: Some(order.project),
-        only: None,
-        initial: order.net,
-        debited: 0,
-        revoked: 0,
-        forfeited: 0,
-        issued,
-        expires: Some(months_later(paid, 13)),
-    }
+pub fn month_of(at: At) -> At {
+    Utc.with_ymd_and_hms(at.year(), at.month(), 1, 0, 0, 0).single().expect("a month begins")
+}
+
+/// When the hour begun at `at` ends.
+#[must_use]
+pub fn hour_end(at: At) -> At {
+    let hours = at.timestamp().div_euclid(HOUR_SECONDS) + 1;
+    At::from_timestamp(hours * HOUR_SECONDS, 0).expect("within the calendar")
 }
 
 /// Calendar months later, on the last day where the day does not exist (R1.6).
@@ -336,15 +368,4 @@ pub fn months_later(at: At, months: u32) -> At {
 #[must_use]
 pub fn days_later(at: At, days: u64) -> At {
     at.checked_add_days(Days::new(days)).expect("within the calendar")
-}
-
-/// The settlement instants in `(from, to]`.
-fn settlements(from: At, to: At) -> Vec<At> {
-    let first = Utc.with_ymd_and_hms(from.year(), from.month(), 1, DELAY_HOURS, 0, 0).single();
-    let first = first.expect("a month begins");
-    (0..)
-        .map(|months| months_later(first, months))
-        .skip_while(|settlement| *settlement <= from)
-        .take_while(|settlement| *settlement <= to)
-        .collect()
 }

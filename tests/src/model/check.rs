@@ -7,14 +7,17 @@ use florin_api::{
         Credit, FundingKind, ListCreditOrdersRequest, ListCreditsRequest, ListMovementsRequest, Movement,
         credit, credit_order, movement,
     },
-    invoicing::v1::invoice,
+    invoicing::v1::{ListDebtsRequest, debt, invoice},
     money::Money,
+    payment::v1::ListPaymentsRequest,
+    project::v1::{CheckFundingRequest, ListHoldsRequest, hold, project},
 };
 
 use super::{
-    books::{Account, At, Bought, Cents, Invoice, Kind, Lot, gross},
+    books::{Account, At, Bought, Cents, Invoice, Kind, Life, Lot, Occasion, gross},
     play::{Player, World, cents, instant},
 };
+use crate::florin::Florin;
 
 /// More than any history here makes.
 const EVERYTHING: i32 = 1000;
@@ -29,6 +32,8 @@ impl World {
             credits_agree(player, books, self.now, at).await;
             orders_agree(player, books, self.now, at).await;
             invoices_agree(player, books, at).await;
+            debts_agree(player, books, at).await;
+            projects_agree(&self.florin, player, books, self.now, at).await;
         }
     }
 }
@@ -70,6 +75,7 @@ fn recognised<'a>(lots: &'a mut [Lot], credit: &Credit, projects: &[super::books
                 && lot.kind == kind(credit)
                 && lot.initial == cents(credit.initial_amount.as_ref())
                 && credit.project == project
+                && credit.expire_time.as_ref().map(|time| instant(Some(time))) == lot.expires
         });
         new.unwrap_or_else(|| panic!("nobody was given {credit:#?}; the model has {lots:#?}"))
     });
@@ -142,6 +148,7 @@ async fn orders_agree(player: &Player, books: &Account, now: At, at: &str) {
             Bought::Open => credit_order::State::AwaitingPayment,
             Bought::Canceled => credit_order::State::Canceled,
             Bought::Supplied | Bought::Waits(_) => credit_order::State::Paid,
+            Bought::Withdrawn => credit_order::State::Withdrawn,
         };
         assert_eq!(order.state(), state, "{at}: {order:?}");
         assert_eq!(order.credit.is_empty(), known.state != Bought::Supplied, "{at}: {order:?}");
@@ -159,25 +166,102 @@ async fn orders_agree(player: &Player, books: &Account, now: At, at: &str) {
 async fn invoices_agree(player: &Player, books: &Account, at: &str) {
     let zero = Money::default();
     let mut said = Vec::new();
-    for invoice in player.customer.invoices(invoice::Kind::Monthly).await {
-        assert_eq!(invoice.state(), invoice::State::Paid, "{at}: {invoice:?}");
-        let month = invoice.billing_month.as_ref().expect("a month");
-        let parts = (u32::try_from(month.month), u32::try_from(month.day.max(1)));
-        let (Ok(number), Ok(day)) = parts else { panic!("{at}: {month:?}") };
-        said.push(Invoice {
-            project: books.projects.iter().position(|p| p.name == invoice.project).expect("our project"),
-            month: chrono::NaiveDate::from_ymd_opt(month.year, number, day).expect("a month"),
-            net: cents(invoice.net_total.as_ref()),
-            credit: cents(invoice.credit_applied.as_ref().or(Some(&zero))),
-            gross: cents(invoice.amount_incl_tax.as_ref()),
-        });
+    for kind in [invoice::Kind::Monthly, invoice::Kind::Final] {
+        for invoice in player.customer.invoices(kind).await {
+            assert_eq!(invoice.state(), invoice::State::Paid, "{at}: {invoice:?}");
+            said.push(Invoice {
+                project: books.projects.iter().position(|p| p.name == invoice.project).expect("our project"),
+                occasion: occasion(&invoice),
+                net: cents(invoice.net_total.as_ref()),
+                credit: cents(invoice.credit_applied.as_ref().or(Some(&zero))),
+                gross: cents(invoice.amount_incl_tax.as_ref()),
+            });
+        }
     }
     let sorted = |invoices: &[Invoice]| {
-        let keyed = invoices.iter().map(|invoice| ((invoice.month, invoice.project), *invoice));
+        let keyed = invoices.iter().map(|invoice| ((invoice.occasion, invoice.project), *invoice));
         keyed.collect::<BTreeMap<_, _>>()
     };
     assert_eq!(said.len(), books.invoices.len(), "{at}: invoices {said:?} and {:?}", books.invoices);
     assert_eq!(sorted(&said), sorted(&books.invoices), "{at}: invoices");
+}
+
+fn occasion(invoice: &florin_api::invoicing::v1::Invoice) -> Occasion {
+    if invoice.kind() == invoice::Kind::Final {
+        return Occasion::Final;
+    }
+    let month = invoice.billing_month.as_ref().expect("a month");
+    let day = chrono::NaiveDate::from_ymd_opt(
+        month.year,
+        u32::try_from(month.month).expect("a month"),
+        u32::try_from(month.day.max(1)).expect("a day"),
+    );
+    Occasion::Month(day.expect("a month"))
+}
+
+/// What is owed, and what went back of what was paid for nothing (R6.11).
+async fn debts_agree(player: &Player, books: &Account, at: &str) {
+    let (caller, parent) = (&player.customer.caller, &player.customer.account);
+    let request = ListDebtsRequest {
+        parent: parent.clone(),
+        page_size: EVERYTHING,
+        open_only: true,
+        ..Default::default()
+    };
+    let debts = caller.collection().list_debts(request).await.expect("debts").into_inner().debts;
+    assert!(debts.iter().all(|debt| debt.cause() == debt::Cause::Bounced), "{at}: {debts:?}");
+    let owed: Cents = debts.iter().map(|debt| cents(debt.owed_incl_tax.as_ref())).sum();
+    assert_eq!(owed, books.owed(), "{at}: owed, {debts:#?}");
+
+    let request = ListPaymentsRequest { parent: parent.clone(), page_size: EVERYTHING, ..Default::default() };
+    let payments = caller.payments().list_payments(request).await.expect("payments").into_inner().payments;
+    let back = payments.iter().filter_map(|payment| payment.refunded_amount_incl_tax.as_ref());
+    let withdrawn = books.orders.iter().filter(|order| order.state == Bought::Withdrawn);
+    let withdrawn: Cents = withdrawn.map(|order| gross(order.net)).sum();
+    let returned: Cents = back.map(|amount| cents(Some(amount))).sum();
+    assert_eq!(returned, books.returned() + withdrawn, "{at}: what went back");
+}
+
+/// How far projects are, what is reserved in them, and what they can still spend (R4.8).
+async fn projects_agree(florin: &Florin, player: &Player, books: &Account, now: At, at: &str) {
+    let funding = florin.operator.funding();
+    for (n, known) in books.projects.iter().enumerate() {
+        let said = player.customer.project(&known.name).await;
+        let state = match known.life {
+            Life::Active => project::State::Active,
+            Life::Deleting(_) => project::State::Deleting,
+            Life::Deleted => project::State::Deleted,
+        };
+        assert_eq!(said.state(), state, "{at}: {known:?}");
+
+        let request = ListHoldsRequest {
+            parent: known.name.clone(),
+            page_size: EVERYTHING,
+            open_only: true,
+            ..Default::default()
+        };
+        let said = funding.clone().list_holds(request).await.expect("holds").into_inner().holds;
+        let open = said.iter().filter(|hold| hold.state() == hold::State::Open);
+        let open: BTreeMap<_, _> = open.map(|hold| (&hold.name, i64::from(hold.used_count))).collect();
+        let expected = books.holds.iter().filter(|hold| hold.project == n && hold.is_open(now));
+        let expected: BTreeMap<_, _> = expected.map(|hold| (&hold.name, hold.used)).collect();
+        assert_eq!(open, expected, "{at}: open holds");
+
+        if known.life == Life::Active {
+            let request = CheckFundingRequest { name: known.name.clone(), ..Default::default() };
+            let said = funding.clone().check_funding(request).await.expect("an answer").into_inner();
+            let (available, expected) = (cents(said.available.as_ref()), books.available(n, now));
+            let rounding = books.rounding();
+            assert!(
+                (available - expected).abs() <= rounding,
+                "{at}: {available} is available in {n}, but {expected} should be: {said:#?}\n{books:#?}"
+            );
+            let spent = known.prepaid_only && expected <= 0;
+            if expected.abs() > rounding {
+                assert_eq!(said.allowed, books.owed() == 0 && !spent, "{at}: {said:?}");
+            }
+        }
+    }
 }
 
 fn kind(credit: &Credit) -> Kind {

@@ -1,34 +1,38 @@
 //! The same act done to the server and to the model.
+//!
+//! | part | acts |
+//! |---|---|
+//! | [`orders`] | ordering credit, paying, giving up, withdrawing |
+//! | [`bank`] | disputes, and the debts they leave |
+//! | [`gifts`] | vouchers and grants |
+//! | [`launches`] | holds, and what is started and stopped |
+//! | [`projects`] | projects that begin and end |
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike};
 use florin_api::{
-    credit::v1::{
-        Campaign, CancelCreditOrderRequest, CreateCreditOrderRequest, CreditOrder, GetCreditOrderRequest,
-        GrantLaunchPadRequest, GrantLoyaltyRequest, PayCreditOrderRequest, PaymentLinkSource,
-        RedeemVoucherRequest, campaign, credit_order, pay_credit_order_request::Source,
-    },
+    credit::v1::{Campaign, campaign},
     money::Money,
-    payment::v1::payment,
-    project::v1::{AddResourceRequest, GetPlanRequest, PlanFamily, RemoveResourceRequest, Resource},
-    sandbox::v1::{
-        AdvanceClockRequest, ApprovePaymentRequest, GetClockRequest, advance_clock_request::Target,
-    },
+    project::v1::{GetPlanRequest, PlanFamily},
+    sandbox::v1::{AdvanceClockRequest, GetClockRequest, advance_clock_request::Target},
 };
 use futures::future::join_all;
 use rust_decimal::Decimal;
 use tonic::{Code, Response, Status};
 
 use super::{
-    act::{Act, Paying, Sent},
-    books::{self, Account, At, Bought, Cents, Family, Kind, Lot, Order, Project, days_later},
+    act::{Act, Sent},
+    books::{Account, At, Cents, Family, days_later},
 };
-use crate::{
-    acts::euros,
-    florin::{Customer, Florin, refusal},
-};
+use crate::florin::{Customer, Florin, refusal};
 
-/// Who has no consent waits so long for the credit (R6.4).
-const WITHDRAWAL_DAYS: u64 = 14;
+mod bank;
+mod gifts;
+mod launches;
+mod orders;
+mod projects;
+
+const PLANS: [(Family, &str); 2] =
+    [(Family::Instance, "plans/b3-8"), (Family::Storage, "plans/volume-classic")];
 
 /// A voucher code, and what it should give.
 #[derive(Clone, Debug)]
@@ -63,13 +67,13 @@ pub struct World {
     pub now: At,
     prices: [Decimal; 2],
     requests: u64,
+    /// Where the clock was set to last. What is done there takes seconds, which are not planned: the same seed meets
+    /// the same hours wherever it is lived.
+    planned: At,
 }
 
-const PLANS: [(Family, &str); 2] =
-    [(Family::Instance, "plans/b3-8"), (Family::Storage, "plans/volume-classic")];
-
 impl World {
-    /// Customers with two projects each, and codes of three campaigns.
+    /// Customers with two projects each, the second of which is prepaid-only, and codes of three campaigns.
     pub async fn begin(florin: Florin, customers: usize) -> Self {
         let mut prices = [Decimal::ZERO; 2];
         for (n, (_, plan)) in PLANS.iter().enumerate() {
@@ -80,12 +84,7 @@ impl World {
         for n in 0..customers {
             let customer = florin.customer(&format!("player{n}")).await;
             let card = customer.card("card-frictionless").await.name;
-            let mut projects = Vec::new();
-            for _ in 0..2 {
-                let project = customer.create_project(None).await.expect("a VALID card funds it");
-                projects.push(Project { name: project.name });
-            }
-            books.push(Account { projects, ..Account::default() });
+            books.push(Account::default());
             players.push(Player { customer, card });
         }
         let mut codes = Vec::new();
@@ -96,7 +95,15 @@ impl World {
             codes.extend(texts.into_iter().map(|text| Voucher { text, cents, only, days, used: false }));
         }
         let now = now(&florin).await;
-        Self { florin, players, books, codes, now, prices, requests: 0 }
+        let mut world = Self { florin, players, books, codes, now, prices, requests: 0, planned: now };
+        for account in 0..customers {
+            for _ in 0..2 {
+                world.found(account, Sent::Once).await;
+            }
+        }
+        world.wait(TimeDelta::minutes(10), 20).await;
+        world.now = self::now(&world.florin).await;
+        world
     }
 
     /// Does `act` to both.
@@ -105,17 +112,31 @@ impl World {
             Act::Order { account, project, units } => self.order(account, project, units, sent).await,
             Act::Pay { account, order, how, consent } => self.pay(account, order, how, consent, sent).await,
             Act::Cancel { account, order } => self.cancel(account, order, sent).await,
+            Act::Withdraw { account, order } => self.withdraw(account, order, sent).await,
+            Act::Bank { account, order, does } => self.bank(account, order, does, sent).await,
+            Act::PayDebts { account } => self.pay_debts(account, sent).await,
             Act::Redeem { account, project, code } => self.redeem(account, project, code, sent).await,
             Act::RedeemRace { account, project, code, clients } => {
                 self.redeem_race(account, project, code, clients).await;
             }
             Act::LaunchPad { account, cents, days } => self.launch_pad(account, cents, days, sent).await,
             Act::Loyalty { account, cents } => self.loyalty(account, cents, sent).await,
-            Act::Run { account, project, family, size } => {
-                self.run(account, project, family, size, sent).await;
+            Act::Hold { account, project, family, size, count, minutes } => {
+                let wanted = launches::Wanted { account, project, family, size, count, minutes };
+                self.hold(&wanted, sent).await;
+            }
+            Act::HoldRace { account, project, family, size, clients } => {
+                let wanted = launches::Wanted { account, project, family, size, count: 1, minutes: 90 };
+                self.hold_race(&wanted, clients).await;
+            }
+            Act::Release { account, hold } => self.release(account, hold, sent).await,
+            Act::Run { account, project, family, size, hold } => {
+                self.run(account, project, (family, size), hold, sent).await;
             }
             Act::Stop { account, resource } => self.stop(account, resource, sent).await,
-            Act::Wait(time) => self.wait(time).await,
+            Act::Found { account } => self.found(account, sent).await,
+            Act::Delete { account, project } => self.delete(account, project, sent).await,
+            Act::Wait { time, minute } => self.wait(time, minute).await,
         }
         let then = now(&self.florin).await;
         for account in &mut self.books {
@@ -124,282 +145,25 @@ impl World {
         self.now = then;
     }
 
-    async fn order(&mut self, account: usize, project: usize, units: i64, sent: Sent) {
-        let player = &self.players[account];
-        let order = CreditOrder {
-            project: self.books[account].projects[project].name.clone(),
-            amount: Some(euros(units)),
-            ..Default::default()
-        };
-        let request = CreateCreditOrderRequest {
-            parent: player.customer.account.clone(),
-            credit_order: Some(order),
-            request_id: self.request_id(),
-            ..Default::default()
-        };
-        let caller = &self.players[account].customer.caller;
-        let order =
-            send(sent, || async { caller.credit_orders().create_credit_order(request.clone()).await });
-        let order = order.await.expect("the order is placed");
-        self.books[account].orders.push(Order {
-            token: order.payment_link.rsplit('/').next().unwrap_or_default().to_owned(),
-            name: order.name,
-            project,
-            net: units * 100,
-            expires: instant(order.expire_time.as_ref()),
-            state: Bought::Open,
-            paid: None,
-        });
-    }
-
-    async fn pay(&mut self, account: usize, order: usize, how: Paying, consent: bool, sent: Sent) {
-        let (caller, card) = (&self.players[account].customer.caller, &self.players[account].card);
-        let known = self.books[account].orders[order].clone();
-        let is_payable = known.state == Bought::Open && self.now < known.expires;
-        let link = |card: &str| {
-            let (token, provider_token) = (known.token.clone(), card.to_owned());
-            Source::PaymentLink(PaymentLinkSource { token, provider_token })
-        };
-        let request = |source, request_id| PayCreditOrderRequest {
-            name: known.name.clone(),
-            source: Some(source),
-            immediate_supply_consent: consent,
-            request_id,
-            ..Default::default()
-        };
-        self.requests += 1;
-        let id = |client: usize| format!("payment-{}-{client}", self.requests);
-        let first = id(0);
-        let answer = match how {
-            Paying::Method => {
-                let request = request(Source::PaymentMethod(card.clone()), first);
-                send(sent, || async { caller.credit_orders().pay_credit_order(request.clone()).await }).await
-            }
-            Paying::Link | Paying::LinkDeclined | Paying::LinkConfirmed(_) => {
-                let card = match how {
-                    Paying::LinkDeclined => "card-declined-soft",
-                    Paying::LinkConfirmed(_) => "card-approved",
-                    Paying::Link | Paying::Method | Paying::Race(_) => "card-frictionless",
-                };
-                let (request, caller) = (request(link(card), first), &self.florin.anonymous);
-                send(sent, || async { caller.credit_orders().pay_credit_order(request.clone()).await }).await
-            }
-            Paying::Race(clients) => {
-                let racers = (0..clients).map(|client| {
-                    let request = request(Source::PaymentMethod(card.clone()), id(client));
-                    async move { caller.credit_orders().pay_credit_order(request).await }
-                });
-                let answers = join_all(racers).await;
-                let mut won = answers.into_iter().map(|answer| answer.map(Response::into_inner));
-                let first = won.next().expect("somebody raced");
-                won.fold(first, |best, next| if best.is_ok() { best } else { next })
-            }
-        };
-        if !is_payable {
-            let (code, reason) = refusal(&answer.expect_err("it cannot be paid"));
-            assert_eq!(code, Code::FailedPrecondition, "{reason}");
-            return;
+    /// Moves the clock to so many minutes of the hour that is `time` ahead, or of the next one.
+    async fn wait(&mut self, time: TimeDelta, minute: u32) {
+        let hour =
+            (self.planned + time).with_minute(minute).and_then(|at| at.with_second(0)?.with_nanosecond(0));
+        let mut planned = hour.expect("a minute of an hour");
+        while planned < self.now + TimeDelta::minutes(2) {
+            planned += TimeDelta::hours(1);
         }
-        let payment = answer.expect("it can be paid").payment.expect("a payment was made");
-        if let Paying::LinkConfirmed(clients) = how {
-            assert_eq!(payment.state(), payment::State::ActionRequired);
-            self.confirm(&payment.name, clients).await;
-        }
-        let paid = self.read_order(account, &known.name).await;
-        if how == Paying::LinkDeclined {
-            assert_eq!(paid.state(), credit_order::State::AwaitingPayment);
-            return;
-        }
-        assert_eq!(paid.state(), credit_order::State::Paid, "{how:?}");
-        let at = instant(paid.pay_time.as_ref());
-        let known = &mut self.books[account].orders[order];
-        known.paid = Some(at);
-        if consent {
-            known.state = Bought::Supplied;
-            let lot = books::cloud_credit(known, at, at, Some(paid.credit));
-            self.books[account].lots.push(lot);
-        } else {
-            assert_eq!(paid.credit, "", "who may withdraw waits (R6.4)");
-            known.state = Bought::Waits(days_later(at, WITHDRAWAL_DAYS));
-        }
-    }
-
-    /// The 3-D Secure step is confirmed by so many at once: at least one is heard.
-    async fn confirm(&self, payment: &str, clients: usize) {
-        let approve = ApprovePaymentRequest { name: payment.to_owned(), ..Default::default() };
-        let all = (0..clients).map(|_| {
-            let approve = approve.clone();
-            async move { self.florin.operator.payment_outcomes().approve_payment(approve).await }
-        });
-        let answers = join_all(all).await;
-        assert!(answers.iter().any(Result::is_ok), "somebody is heard: {answers:?}");
-    }
-
-    async fn cancel(&mut self, account: usize, order: usize, sent: Sent) {
-        let request_id = self.request_id();
-        let known = &mut self.books[account].orders[order];
-        let request = CancelCreditOrderRequest { name: known.name.clone(), request_id, ..Default::default() };
-        let caller = &self.players[account].customer.caller;
-        let answer =
-            send(sent, || async { caller.credit_orders().cancel_credit_order(request.clone()).await });
-        let answer = answer.await;
-        if known.state == Bought::Open && self.now < known.expires {
-            assert_eq!(answer.expect("it can be canceled").state(), credit_order::State::Canceled);
-            known.state = Bought::Canceled;
-        } else {
-            assert_eq!(answer.expect_err("it cannot be canceled").code(), Code::FailedPrecondition);
-        }
-    }
-
-    async fn redeem(&mut self, account: usize, project: usize, code: usize, sent: Sent) {
-        let request = self.redemption(account, project, code);
-        let caller = &self.players[account].customer.caller;
-        let answer = send(sent, || async { caller.vouchers().redeem_voucher(request.clone()).await }).await;
-        if self.codes[code].used {
-            let (_, reason) = refusal(&answer.expect_err("it was used"));
-            assert_eq!(reason, "VOUCHER_ALREADY_USED");
-        } else {
-            let credit = answer.expect("it can be redeemed");
-            self.redeemed(account, project, code, credit.name, instant(credit.issue_time.as_ref()));
-        }
-    }
-
-    async fn redeem_race(&mut self, account: usize, project: usize, code: usize, clients: usize) {
-        let mut requests = Vec::new();
-        for _ in 0..clients {
-            requests.push(self.redemption(account, project, code));
-        }
-        let caller = &self.players[account].customer.caller;
-        let all =
-            requests.into_iter().map(|request| async { caller.vouchers().redeem_voucher(request).await });
-        let answers: Vec<_> = join_all(all).await;
-        let won = answers.iter().filter(|answer| answer.is_ok()).count();
-        assert_eq!(won, usize::from(!self.codes[code].used), "one use, one lot: {answers:#?}");
-        for credit in answers.into_iter().flatten().map(Response::into_inner) {
-            self.redeemed(account, project, code, credit.name, instant(credit.issue_time.as_ref()));
-        }
-    }
-
-    fn redemption(&mut self, account: usize, project: usize, code: usize) -> RedeemVoucherRequest {
-        RedeemVoucherRequest {
-            parent: self.books[account].projects[project].name.clone(),
-            code: self.codes[code].text.clone(),
-            request_id: self.request_id(),
-            ..Default::default()
-        }
-    }
-
-    fn redeemed(&mut self, account: usize, project: usize, code: usize, name: String, issued: At) {
-        let code = &mut self.codes[code];
-        code.used = true;
-        let lot = Lot {
-            only: code.only,
-            expires: Some(days_later(issued, code.days)),
-            ..granted(name, Kind::Voucher, code.cents, issued)
-        };
-        self.books[account].lots.push(Lot { project: Some(project), ..lot });
-    }
-
-    async fn launch_pad(&mut self, account: usize, cents: Cents, days: u64, sent: Sent) {
-        let expires = days_later(self.now, days);
-        let request = GrantLaunchPadRequest {
-            parent: self.players[account].customer.account.clone(),
-            amount: Some(money(cents)),
-            reason: "a startup".to_owned(),
-            expire_time: Some(timestamp(expires)),
-            request_id: self.request_id(),
-            ..Default::default()
-        };
-        let operator = &self.florin.operator;
-        let grant = send(sent, || async { operator.grants().grant_launch_pad(request.clone()).await });
-        let grant = grant.await.expect("it is granted");
-        let lot = granted(grant.credit, Kind::LaunchPad, cents, instant(grant.create_time.as_ref()));
-        self.books[account].lots.push(Lot { expires: Some(expires), ..lot });
-    }
-
-    async fn loyalty(&mut self, account: usize, cents: Cents, sent: Sent) {
-        let request = GrantLoyaltyRequest {
-            parent: self.players[account].customer.account.clone(),
-            amount: Some(money(cents)),
-            reason: "an apology".to_owned(),
-            request_id: self.request_id(),
-            ..Default::default()
-        };
-        let operator = &self.florin.operator;
-        let grant = send(sent, || async { operator.grants().grant_loyalty(request.clone()).await });
-        let grant = grant.await.expect("it is granted");
-        let lot = granted(grant.credit, Kind::Loyalty, cents, instant(grant.create_time.as_ref()));
-        self.books[account].lots.push(lot);
-    }
-
-    async fn run(&mut self, account: usize, project: usize, family: Family, size: i64, sent: Sent) {
-        let (_, plan) = PLANS.iter().find(|(known, _)| *known == family).expect("a plan of each family");
-        let resource = Resource {
-            plan: (*plan).to_owned(),
-            size: Some(florin_api::money::Decimal { value: size.to_string() }),
-            ..Resource::default()
-        };
-        let request = AddResourceRequest {
-            parent: self.books[account].projects[project].name.clone(),
-            resource: Some(resource),
-            request_id: self.request_id(),
-            hold: String::new(),
-        };
-        let caller = &self.players[account].customer.caller;
-        let added = send(sent, || async { caller.resources().add_resource(request.clone()).await });
-        let added = added.await.expect("it starts");
-        self.books[account].resources.push(books::Resource {
-            name: added.name,
-            project,
-            family,
-            price: self.prices[usize::from(family == Family::Storage)],
-            size,
-            from: instant(added.create_time.as_ref()),
-            to: None,
-        });
-    }
-
-    async fn stop(&mut self, account: usize, resource: usize, sent: Sent) {
-        let request_id = self.request_id();
-        let known = &mut self.books[account].resources[resource];
-        let request = RemoveResourceRequest { name: known.name.clone(), request_id, ..Default::default() };
-        let caller = &self.players[account].customer.caller;
-        let removed = send(sent, || async { caller.resources().remove_resource(request.clone()).await });
-        known.to = Some(instant(removed.await.expect("it stops").remove_time.as_ref()));
-    }
-
-    async fn wait(&self, time: TimeDelta) {
-        let seconds = prost_types::Duration { seconds: time.num_seconds(), nanos: 0 };
-        let request = AdvanceClockRequest { target: Some(Target::Duration(seconds)), ..Default::default() };
+        self.planned = planned;
+        let target = Some(Target::TargetTime(timestamp(planned)));
+        let request = AdvanceClockRequest { target, ..Default::default() };
         let answer = self.florin.operator.clock().advance_clock(request).await.expect("the clock moves");
         let failed: Vec<_> = answer.into_inner().job_runs.into_iter().filter(|run| run.failed).collect();
         assert!(failed.is_empty(), "every job runs: {failed:?}");
     }
 
-    async fn read_order(&self, account: usize, name: &str) -> CreditOrder {
-        let request = GetCreditOrderRequest { name: name.to_owned() };
-        let caller = &self.players[account].customer.caller;
-        caller.credit_orders().get_credit_order(request).await.expect("the order").into_inner()
-    }
-
     fn request_id(&mut self) -> String {
         self.requests += 1;
         format!("request-{}", self.requests)
-    }
-}
-
-fn granted(name: String, kind: Kind, initial: Cents, issued: At) -> Lot {
-    Lot {
-        name: Some(name),
-        kind,
-        project: None,
-        only: None,
-        initial,
-        debited: 0,
-        revoked: 0,
-        forfeited: 0,
-        issued,
-        expires: None,
     }
 }
 
@@ -424,6 +188,24 @@ where
         }
     }
     first
+}
+
+/// Sends requests that differ in nothing but their ids, all at once.
+async fn race<Request, Answer, Fut>(
+    requests: impl IntoIterator<Item = Request>,
+    call: impl Fn(Request) -> Fut,
+) -> Vec<Result<Answer, Status>>
+where
+    Fut: Future<Output = Result<Response<Answer>, Status>>,
+{
+    let answers = join_all(requests.into_iter().map(call)).await;
+    answers.into_iter().map(|answer| answer.map(Response::into_inner)).collect()
+}
+
+/// That an answer is a refusal because of how things stand, for this reason.
+fn refused<Answer: std::fmt::Debug>(answer: Result<Answer, Status>, expected: &str) {
+    let (code, reason) = refusal(&answer.expect_err(expected));
+    assert_eq!((code, reason.as_str()), (Code::FailedPrecondition, expected));
 }
 
 async fn now(florin: &Florin) -> At {

@@ -6,7 +6,7 @@
 //!
 //! | setting | why |
 //! |---|---|
-//! | `fsync=off`, `full_page_writes=off` | the machine's power is not cut in a test; a killed process still loses nothing |
+//! | `fsync=off`, `full_page_writes=off` | the machine's power is not cut in a test; a killed process still loses nothing. Left on where what a commit costs is measured: [`Disk::Through`] |
 //! | `synchronous_commit=on` | kept: a killed server must not lose what it acknowledged (R12.3) |
 //! | `max_connections=300` | many tests at once, each with pools |
 //! | `--locale=C` | text is ordered by bytes, as SQLite does |
@@ -36,11 +36,9 @@ const STARTS_MAX: u32 = 5;
 /// How long a server may take until it answers, and until it is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 10] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
-    "fsync=off",
-    "full_page_writes=off",
     "synchronous_commit=on",
     "max_connections=300",
     "max_locks_per_transaction=256",
@@ -50,6 +48,24 @@ const SETTINGS: [&str; 12] = [
     "jit=off",
     "timezone=UTC",
 ];
+
+/// What a commit waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// Nothing: for tests, which outlive no power cut.
+    Careless,
+    /// The disk, as the library at this path makes it seem to the server: for benchmarks of what that costs.
+    Through(PathBuf),
+}
+
+impl Disk {
+    const fn settings(&self) -> &'static [&'static str] {
+        match self {
+            Self::Careless => &["fsync=off", "full_page_writes=off"],
+            Self::Through(_) => &[],
+        }
+    }
+}
 
 /// A running server, stopped and removed when the value is dropped.
 #[derive(Debug)]
@@ -97,7 +113,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the folder cannot be made, or `initdb` or the server fails: the error carries their output.
-    pub async fn start(programs: &Programs) -> Result<Cluster, ClusterError> {
+    pub async fn start(programs: &Programs, disk: &Disk) -> Result<Cluster, ClusterError> {
         let owner = owner()?;
         let folder = tempfile::Builder::new()
             .prefix(leftovers::CLUSTER_PREFIX)
@@ -108,7 +124,7 @@ impl Cluster {
             chown(folder.path(), Some(user), Some(group)).map_err(|cause| prepare(folder.path(), cause))?;
         }
         init(programs, folder.path(), owner)?;
-        Cluster::serve(programs, folder, owner).await
+        Cluster::serve(programs, disk, folder, owner).await
     }
 
     /// The URL of the server's maintenance database.
@@ -132,15 +148,23 @@ impl Cluster {
         }
     }
 
-    async fn serve(programs: &Programs, folder: TempDir, owner: Owner) -> Result<Cluster, ClusterError> {
+    async fn serve(
+        programs: &Programs,
+        disk: &Disk,
+        folder: TempDir,
+        owner: Owner,
+    ) -> Result<Cluster, ClusterError> {
         let log_file = folder.path().join("server.log");
         for _ in 0..STARTS_MAX {
             let port = free_port().map_err(|cause| prepare(folder.path(), cause))?;
             let log = fs::File::create(&log_file).map_err(|cause| prepare(&log_file, cause))?;
             let mut command = as_owner(&programs.program("postgres"), folder.path(), owner);
             command.arg("-D").arg(folder.path().join("data")).args(["-p", &port.to_string()]);
-            for setting in SETTINGS {
+            for setting in SETTINGS.iter().chain(disk.settings()) {
                 command.args(["-c", setting]);
+            }
+            if let Disk::Through(library) = disk {
+                command.env("LD_PRELOAD", library);
             }
             // Its own group: a Ctrl-C in the terminal must reach the tests, not the server under them.
             command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

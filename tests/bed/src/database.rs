@@ -53,10 +53,11 @@ impl TestDatabase {
         }
     }
 
-    /// Makes another database with everything this one holds now.
+    /// Makes another database with everything that is committed in this one. Nobody may be writing; connections that
+    /// are open are closed by the server.
     ///
     /// # Panics
-    /// When it cannot be made; on PostgreSQL also when somebody is still connected.
+    /// When it cannot be made.
     pub async fn copy(&self) -> TestDatabase {
         match &self.place {
             Place::Folder { .. } => TestDatabase::in_folder(sqlite::copy(&self.url).await),

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use florin_testbed::cluster::Disk;
 use florin_testbed::programs::Source;
 use florin_testbed::run::{Demand, Run};
 
@@ -31,7 +32,7 @@ enum Arguments {
 async fn main() -> ExitCode {
     let Arguments::Run { require_both, postgres_from, command } = Arguments::parse();
     let demand = if require_both { Demand::Both } else { Demand::None };
-    let run = Run { source: postgres_from, demand, command };
+    let run = Run { source: postgres_from, demand, disk: Disk::Careless, command };
     match run.perform(|backends| eprintln!("{backends}")).await {
         Ok(report) => {
             eprintln!("{report}");

@@ -35,8 +35,15 @@ pub(crate) async fn empty() -> String {
     create("TEMPLATE template0").await
 }
 
-/// Makes a copy of the database called `name`, to which nobody is connected, and returns its name.
+/// Makes a copy of the database called `name`, whose connections are closed, and returns its name.
 pub(crate) async fn copy(name: &str) -> String {
+    let alone = async {
+        let server = connect("postgres").await?;
+        let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+        run(&server, format!("{close} = '{name}'")).await?;
+        server.close().await
+    };
+    alone.await.unwrap_or_else(|error: DbErr| panic!("PostgreSQL closes no connections: {error}"));
     create(&format!("TEMPLATE {name}")).await
 }
 

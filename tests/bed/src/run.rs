@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Backend;
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::{Cluster, ClusterError, Disk};
 use crate::exercised::{self, Exercised};
 use crate::leftovers;
 use crate::postgres::URL_VARIABLE;
@@ -37,6 +37,8 @@ pub struct Run {
     pub source: Source,
     /// Which backends the command must have used.
     pub demand: Demand,
+    /// What PostgreSQL's commits wait for.
+    pub disk: Disk,
     /// The command and its arguments.
     pub command: Vec<OsString>,
 }
@@ -98,7 +100,7 @@ impl Run {
         let scratch = scratch_folder().map_err(failed("the scratch folder"))?;
         let log = scratch.path().join("backends.log");
         let cluster = tokio::select! {
-            cluster = Cluster::start(&programs) => cluster?,
+            cluster = Cluster::start(&programs, &self.disk) => cluster?,
             caught = interrupted.next() => return Ok(Report::interrupted(caught)),
         };
         announce(&format!(

@@ -126,8 +126,8 @@ impl Standings {
         if anything.is_empty() { Ok(()) } else { self.compute(tx, at, &anything).await }
     }
 
-    /// The same for accounts of which nothing has changed but their credit: three queries, where everything takes
-    /// twenty. Those for which that is not enough.
+    /// The same for accounts of which nothing has changed but their credit: three queries, where everything takes more
+    /// than a dozen. Those for which that is not enough.
     async fn recredit(&self, tx: &Tx, at: Instant, accounts: &[AccountId]) -> Result<Vec<AccountId>, Error> {
         if accounts.is_empty() {
             return Ok(Vec::new());

@@ -91,6 +91,14 @@ impl Florin {
         let project = customer.create_project(Some(Funding::PaymentMethod(card.name))).await;
         (customer, project.expect("the project is created").name)
     }
+
+    /// A customer without a payment method, whose first project a voucher of one euro has made ACTIVE.
+    pub async fn customer_with_voucher(&self, name: &str) -> (Customer, String) {
+        let customer = self.customer(name).await;
+        let code = self.codes(self.campaign(1), 1).await.remove(0);
+        let project = customer.create_project(Some(Funding::VoucherCode(code))).await;
+        (customer, project.expect("the project is created").name)
+    }
 }
 
 impl Customer {

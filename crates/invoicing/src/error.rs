@@ -9,7 +9,7 @@ use florin_platform::{
 };
 use florin_settlement::{Instant, MoneyError, Month, RoundingError};
 use sea_orm::{DbErr, RuntimeErr, SqlxError};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::domain::{credit_note::CorrectionError, draft::DraftError, record::ProofError};
 
@@ -25,6 +25,9 @@ pub enum Error {
     /// The caller does not reach what is named.
     #[error(transparent)]
     Right(#[from] florin_account::RightRefused),
+    /// Another account pays with what is not the owner's default method (R4.5).
+    #[error("a project of another account is paid for with that account's default method")]
+    OnlyDefaultMethod,
     /// The month cannot be billed yet (R7.3).
     #[error("the month can be billed from {settlement} on")]
     PeriodNotOver {
@@ -121,6 +124,7 @@ impl Error {
             Self::Invalid(_)
             | Self::NotFound(_)
             | Self::Right(_)
+            | Self::OnlyDefaultMethod
             | Self::PeriodNotOver { .. }
             | Self::RunInProgress { .. }
             | Self::EarlierMonthUnbilled { .. }
@@ -200,6 +204,9 @@ impl From<Error> for Status {
             Error::Invalid(violations) => Refusal::invalid(violations),
             Error::NotFound(name) => Refusal::not_found(&name),
             Error::Right(refused) => refused.into(),
+            Error::OnlyDefaultMethod => {
+                Refusal::new(Code::PermissionDenied, ErrorReason::OnlyDefaultMethod, &text)
+            }
             Error::PeriodNotOver { settlement } => {
                 Refusal::failed_precondition(ErrorReason::PeriodNotOver, text)
                     .with("settlement_time", settlement)

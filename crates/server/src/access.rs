@@ -35,7 +35,7 @@ const fn shared(roles: &'static [Role], rights: &'static [Right]) -> Access {
 const MEMBERS: &[Right] = &Right::ALL;
 /// What a project costs, and with what it is paid.
 const ACCOUNTANTS: &[Right] = &[Right::Owner, Right::Admin, Right::Billing, Right::ReadOnly];
-/// Buying, redeeming and paying for a project.
+/// Buying, redeeming and paying for a project, and how much it may spend.
 const PAYERS: &[Right] = &[Right::Owner, Right::Admin, Right::Billing];
 /// Adding, resizing and removing what runs.
 const TECHNICIANS: &[Right] = &[Right::Owner, Right::Admin, Right::Technical];
@@ -107,19 +107,19 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.project.v1.CatalogService/ExportCatalogue", service(&[Operator, Marketing, Finance])),
     ("florin.project.v1.UsageService/RecordUsage", service(&[ControlPlane])),
     ("florin.project.v1.UsageService/StreamUsage", service(&[ControlPlane])),
-    ("florin.project.v1.FundingService/CheckFunding", customer(&[ControlPlane, Operator])),
+    ("florin.project.v1.FundingService/CheckFunding", shared(&[ControlPlane, Operator], MEMBERS)),
     ("florin.project.v1.FundingService/PlaceHold", service(&[ControlPlane])),
     ("florin.project.v1.FundingService/ReleaseHold", service(&[ControlPlane])),
-    ("florin.project.v1.FundingService/GetHold", customer(&[ControlPlane, Operator])),
-    ("florin.project.v1.FundingService/ListHolds", customer(&[ControlPlane, Operator])),
-    ("florin.project.v1.BudgetService/CreateBudget", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/GetBudget", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/ListBudgets", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/UpdateBudget", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/DeleteBudget", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/GetSpendingControls", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/SetSpendCap", customer(&[Operator])),
-    ("florin.project.v1.BudgetService/SetPrepaidOnly", customer(&[Operator])),
+    ("florin.project.v1.FundingService/GetHold", shared(&[ControlPlane, Operator], MEMBERS)),
+    ("florin.project.v1.FundingService/ListHolds", shared(&[ControlPlane, Operator], MEMBERS)),
+    ("florin.project.v1.BudgetService/CreateBudget", shared(&[Operator], PAYERS)),
+    ("florin.project.v1.BudgetService/GetBudget", shared(&[Operator], ACCOUNTANTS)),
+    ("florin.project.v1.BudgetService/ListBudgets", shared(&[Operator], ACCOUNTANTS)),
+    ("florin.project.v1.BudgetService/UpdateBudget", shared(&[Operator], PAYERS)),
+    ("florin.project.v1.BudgetService/DeleteBudget", shared(&[Operator], PAYERS)),
+    ("florin.project.v1.BudgetService/GetSpendingControls", shared(&[Operator], ACCOUNTANTS)),
+    ("florin.project.v1.BudgetService/SetSpendCap", shared(&[Operator], PAYERS)),
+    ("florin.project.v1.BudgetService/SetPrepaidOnly", shared(&[Operator], PAYERS)),
     ("florin.project.v1.UsageService/GetCurrentUsage", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
     ("florin.project.v1.UsageService/GetUsageForecast", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
     ("florin.project.v1.UsageService/ListUsageHistory", shared(&[Operator, ControlPlane, Finance], MEMBERS)),
@@ -155,9 +155,9 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.invoicing.v1.InvoiceService/ExplainSettlement", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.invoicing.v1.InvoiceService/GetCreditNote", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.invoicing.v1.InvoiceService/ListCreditNotes", shared(&[Operator, Finance], ACCOUNTANTS)),
-    ("florin.invoicing.v1.CollectionService/PayInvoice", customer(&[])),
+    ("florin.invoicing.v1.CollectionService/PayInvoice", shared(&[], PAYERS)),
     ("florin.invoicing.v1.CollectionService/PayDebt", customer(&[])),
-    ("florin.invoicing.v1.CollectionService/GetDebt", customer(&[Operator, Finance])),
+    ("florin.invoicing.v1.CollectionService/GetDebt", shared(&[Operator, Finance], ACCOUNTANTS)),
     ("florin.invoicing.v1.CollectionService/ListDebts", customer(&[Operator, Finance])),
     ("florin.invoicing.v1.CollectionService/WriteOffDebt", service(&[Finance])),
     ("florin.invoicing.v1.CollectionService/HoldDeletion", service(&[Operator, Finance])),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what is locked | the account, first |
 //! | what pays | any VALID method of the account; credit pays nothing here: lots pay at issue (R9.4) |
+//! | who pays | the account; for an invoice of one project also who holds a right to, with the default method (R4.5) |
 //! | one at a time | an open settlement keeps others away, and so does a payment of one of its invoices |
 //! | what if the customer never starts | a settlement that waits for the customer lapses after one hour |
 //! | money for what is paid otherwise meanwhile | goes back to its source |
@@ -15,7 +16,7 @@ use florin_payment::{
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, wire::account_name};
 use florin_settlement::{Instant, Money};
 
-use super::{collect, debts};
+use super::{collect, debts, query};
 use crate::{
     domain::{
         debt::{
@@ -45,8 +46,9 @@ pub(crate) async fn begin_invoice(
 ) -> Result<PaymentId, Error> {
     florin_account::lock(tx, &[account]).await?;
     let name = invoice_name(account, id);
-    let invoice =
-        store::document::find(tx, account, id).await?.ok_or_else(|| Error::NotFound(name.clone()))?;
+    // Asked again with the account locked: a right that was taken back pays nothing.
+    let invoice = query::invoice(tx, call, account, id).await?;
+    admit_method(tx, call, account, method).await?;
     let debt = store::debt::open_of(tx, account, id).await?;
     let amount = match (invoice.standing, &debt) {
         (Standing::Overdue { .. }, Some(debt)) => debt.owed()?,
@@ -67,6 +69,21 @@ pub(crate) async fn begin_invoice(
     };
     store::standing::save(tx, at, account, id, standing).await?;
     Ok(payment)
+}
+
+/// That `method` may pay: any of the account's own choice, only the default one of another's (R4.5).
+async fn admit_method(
+    tx: &Tx,
+    call: &Call,
+    account: AccountId,
+    method: PaymentMethodId,
+) -> Result<(), Error> {
+    if call.may_see(account) {
+        return Ok(());
+    }
+    let default = florin_payment::default_method(tx, account).await?;
+    let is_default = default.is_some_and(|default| default.id == method);
+    if is_default { Ok(()) } else { Err(Error::OnlyDefaultMethod) }
 }
 
 /// Begins one payment for `wanted` debts, or for all that are open when none is named.

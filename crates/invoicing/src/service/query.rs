@@ -99,7 +99,8 @@ pub(crate) struct FollowedDebt {
     pub(crate) held: bool,
 }
 
-/// The debt, or NOT_FOUND, which is also what other customers' debts are.
+/// The debt, or NOT_FOUND, which is also what other customers' debts are. A guest sees those of invoices of a project
+/// it holds a right on (R4.5).
 pub(crate) async fn debt(
     connection: &impl ConnectionTrait,
     call: &Call,
@@ -107,10 +108,15 @@ pub(crate) async fn debt(
     id: DebtId,
 ) -> Result<FollowedDebt, Error> {
     let missing = || Error::NotFound(debt_name(account, id));
-    if !call.may_see(account) {
+    if !call.may_see(account) && call.guest().is_none() {
         return Err(missing());
     }
     let debt = store::debt::find(connection, account, id).await?.ok_or_else(missing)?;
+    if !call.may_see(account) {
+        let invoice = store::document::find(connection, account, debt.invoice).await?.ok_or_else(missing)?;
+        let project = project_name(account, invoice.content.project);
+        rights::reach(connection, call, account, &project, || debt_name(account, id)).await?;
+    }
     followed(connection, account, vec![debt]).await?.pop().ok_or_else(missing)
 }
 

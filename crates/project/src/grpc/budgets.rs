@@ -5,11 +5,13 @@ use florin_api::project::v1::{
     ListBudgetsRequest, ListBudgetsResponse, SetPrepaidOnlyRequest, SetSpendCapRequest, SpendingControls,
     UpdateBudgetRequest, budget_service_server::BudgetService,
 };
-use florin_platform::{Platform, call::Call, idempotency::RequestKey, page::Page};
+use florin_credit::ProjectId;
+use florin_platform::{Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
 
 use crate::{
     convert,
+    domain::budget::budget_name,
     error::Error,
     service::{
         budgets::{self, Control},
@@ -29,6 +31,12 @@ impl BudgetRpc {
     pub fn new(platform: Platform) -> Self {
         Self { platform }
     }
+
+    /// Refuses, before an answer could be replayed to somebody whose right is gone, whom `name`, which is of the
+    /// project, is not there for.
+    async fn reach(&self, call: &Call, key: (AccountId, ProjectId), name: &str) -> Result<(), Error> {
+        query::reach_part(self.platform.db.reader(), call, key, || name.to_owned()).await.map(drop)
+    }
 }
 
 #[tonic::async_trait]
@@ -37,6 +45,7 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let (key, new) = &convert::budget::new_budget(&request).map_err(Error::from)?;
+        self.reach(call, *key, &request.parent).await?;
         let claim = RequestKey::new(&self.platform, call, key.0, &request.request_id, &request);
         let create = |tx, now| async move {
             let shown = budgets::create(&tx, now, call, *key, new).await?;
@@ -79,6 +88,7 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let (named, etag, change) = &convert::budget::change(&request).map_err(Error::from)?;
+        self.reach(call, (named.0, named.1), &budget_name(named.0, named.1, named.2)).await?;
         let claim = RequestKey::new(&self.platform, call, named.0, &request.request_id, &request);
         let update = |tx, now| async move {
             let shown = budgets::update(&tx, now, call, *named, etag, change).await?;
@@ -91,6 +101,7 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let named = convert::budget::name("name", &request.name).map_err(Error::from)?;
+        self.reach(call, (named.0, named.1), &request.name).await?;
         let claim = RequestKey::new(&self.platform, call, named.0, &request.request_id, request);
         let delete = |tx, now| async move { budgets::delete(&tx, now, call, named, &request.etag).await };
         self.platform.mutate::<_, Error, _>(&claim, delete).await?;
@@ -114,6 +125,7 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let (named, cap) = convert::budget::spend_cap(request).map_err(Error::from)?;
+        self.reach(call, named, &request.name).await?;
         let claim = RequestKey::new(&self.platform, call, named.0, &request.request_id, request);
         let set = |tx, now| async move {
             let control = Control::SpendCap(cap);
@@ -130,6 +142,7 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let named = convert::budget::controls_name("name", &request.name).map_err(Error::from)?;
+        self.reach(call, named, &request.name).await?;
         let claim = RequestKey::new(&self.platform, call, named.0, &request.request_id, request);
         let set = |tx, now| async move {
             let control = Control::PrepaidOnly(request.prepaid_only);

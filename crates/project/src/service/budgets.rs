@@ -133,14 +133,14 @@ async fn locked(
     given_etag: &str,
 ) -> Result<Budget, Error> {
     let name = budget_name(account, project, id);
-    query::visible(call, account, || name.clone())?;
+    query::reach_part(tx, call, (account, project), || name.clone()).await?;
     florin_account::lock(tx, &[account]).await?;
     let budget = owned(tx, call, (account, project, id)).await?;
     if etag::allows(given_etag, &name, budget.version) { Ok(budget) } else { Err(Error::EtagMismatch(name)) }
 }
 
 async fn live(tx: &Tx, call: &Call, account: AccountId, project: ProjectId) -> Result<Project, Error> {
-    query::visible(call, account, || project_name(account, project))?;
+    query::reach(tx, call, account, project).await?;
     florin_account::lock(tx, &[account]).await?;
     let project = query::owned(tx, call, account, project).await?;
     if project.state.is_live() { Ok(project) } else { Err(Error::NotLive(project.state)) }
@@ -158,7 +158,7 @@ pub(crate) async fn owned(
     (account, project, id): (AccountId, ProjectId, BudgetId),
 ) -> Result<Budget, Error> {
     let name = || budget_name(account, project, id);
-    query::visible(call, account, name)?;
+    query::reach_part(connection, call, (account, project), name).await?;
     store::budget::find(connection, account, project, id).await?.ok_or_else(|| Error::NotFound(name()))
 }
 

@@ -114,7 +114,9 @@ impl Funding {
     pub(crate) async fn check(&self, call: &Call, ask: &Ask) -> Result<Checked, Error> {
         let key = (ask.account, ask.project);
         let name = || project_name(ask.account, ask.project);
-        query::visible(call, ask.account, name)?;
+        if !call.may_see(ask.account) {
+            query::reach(self.platform.db.reader(), call, ask.account, ask.project).await?;
+        }
         for _ in 0..TRIES_MAX {
             let found = self.found.ask(key).await.map_err(Error::Unanswered)??;
             let found = found.ok_or_else(|| Error::NotFound(name()))?;

@@ -213,7 +213,7 @@ pub(crate) async fn owned(
     (account, project, id): (AccountId, ProjectId, HoldId),
 ) -> Result<Hold, Error> {
     let name = || hold_name(account, project, id);
-    query::visible(call, account, name)?;
+    query::reach_part(connection, call, (account, project), name).await?;
     store::hold::find(connection, account, project, id).await?.ok_or_else(|| Error::NotFound(name()))
 }
 

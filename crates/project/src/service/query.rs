@@ -82,6 +82,16 @@ pub(crate) async fn reach(
     Ok(rights::reach(connection, call, account, &name, || name.clone()).await?)
 }
 
+/// As [`reach`], for something of the project that is called `name`.
+pub(crate) async fn reach_part(
+    connection: &impl ConnectionTrait,
+    call: &Call,
+    (account, project): (AccountId, ProjectId),
+    name: impl FnOnce() -> String,
+) -> Result<Reach, Error> {
+    Ok(rights::reach(connection, call, account, &project_name(account, project), name).await?)
+}
+
 /// The project, or NOT_FOUND, which is also what others' projects are.
 pub(crate) async fn owned(
     connection: &impl ConnectionTrait,
@@ -115,7 +125,7 @@ pub(crate) async fn owned_resource(
     resource: ResourceId,
 ) -> Result<Resource, Error> {
     let name = || resource_name(account, project, resource);
-    rights::reach(connection, call, account, &project_name(account, project), name).await?;
+    reach_part(connection, call, (account, project), name).await?;
     store::resource::find(connection, account, project, resource)
         .await?
         .ok_or_else(|| Error::NotFound(name()))

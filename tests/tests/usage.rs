@@ -79,9 +79,13 @@ async fn monthly(customer: &Customer) -> Vec<Invoice> {
     customer.invoices(invoice::Kind::Monthly).await
 }
 
-/// The `n`th of the events of a stream: every tenth is one that was sent before.
+/// The `n`th of the events of a stream: every tenth is one that was sent before, just now or long ago.
 fn nth(n: usize, resources: &[String], from: Instant) -> UsageEvent {
-    let n = if n % 10 == 9 { n - 9 } else { n };
+    let n = match n % 20 {
+        9 => n - 9,
+        19 => n / 20 * 10,
+        _ => n,
+    };
     let when = from.plus_seconds(n as u64 % (7 * 86_400));
     event(format!("e{n:012}"), &resources[n % resources.len()], parts_of(n), when)
 }
@@ -274,6 +278,7 @@ on_both_backends! {
         ada.redeem(&project, &codes[0]).await.unwrap();
         florin.advance_to("2027-04-11T07:00:00Z").await;
         let instance = ada.add(&project, "plans/b3-8", "1").await.unwrap().name;
+        let panel = ada.add(&project, "plans/licence-panel", "1").await.unwrap().name;
         // 1000 in ten days, and some hours since the 11th: about 2971 in the month; and 20 days less 7 hours by the hour.
         let events = vec![event("e".to_owned(), &resource, 1000 * WHOLE, at("2027-04-05T00:00:00Z"))];
         assert_eq!(record(&florin, events).await, (1, 0, 0));
@@ -281,6 +286,12 @@ on_both_backends! {
         let forecast = ada.caller.usage().get_usage_forecast(request).await.unwrap().into_inner();
         let of = |name: &str| forecast.lines.iter().find(|line| line.resource == name).unwrap();
         let hours = 20 * 24 - 7;
+        let renewals = |lines: &[UsageLine]| {
+            let of_panel = lines.iter().filter(|line| line.resource == panel);
+            of_panel.map(|line| (line.usage_start_time, said(line.net.as_ref()))).collect::<Vec<_>>()
+        };
+        let may = (Some(wire::timestamp(at("2027-05-01T00:00:00Z"))), "2.40 EUR".to_owned());
+        assert_eq!(renewals(&forecast.lines), std::slice::from_ref(&may), "April's days were invoiced at once");
         assert_eq!(parts(of(&instance).quantity.as_ref()), hours * WHOLE);
         let measured = parts(of(&resource).quantity.as_ref()) / WHOLE;
         assert!((2965..=2971).contains(&measured), "{measured}");
@@ -294,6 +305,11 @@ on_both_backends! {
         assert_eq!(debits, [(Kind::Voucher, "10.00 EUR".to_owned())]);
         let remainder = wire::amount(forecast.remainder.as_ref().unwrap()).unwrap().minor();
         assert_eq!(remainder, total - 1000);
+        florin.advance_to("2027-05-01T06:00:00Z").await;
+        let april = monthly(&ada).await.remove(0);
+        let charged = april.lines.iter().filter(|line| line.resource == panel);
+        let charged: Vec<_> = charged.map(|line| (line.usage_start_time, said(line.net.as_ref()))).collect();
+        assert_eq!(charged, [may], "as it was foretold");
         florin.stop().await;
     }
 

@@ -73,7 +73,8 @@ fn billable(project: &Project) -> BillableProject {
     BillableProject { account: project.account, created: project.created, project: project.id, ends }
 }
 
-/// What a project will have used at the month's end.
+/// What a project will have used at the month's end, and what the invoice of the month carries beside it: the months
+/// charged in advance that begin there.
 #[derive(Clone, Debug)]
 pub(crate) struct Foretold {
     pub(crate) period: Period,
@@ -107,9 +108,8 @@ pub(crate) async fn foretell(
         forecast::extend(metered, held, &known.tariff(metered.account, metered.currency), now)?;
     }
     known.metered = measured;
-    // Just before the next month: what that one is charged in advance is not this one's.
-    let last = month.end().minus(std::time::Duration::from_micros(1));
-    let lines = known.lines(month.period(), last, |_| None)?;
+    // What is charged in advance at the very end is settled with this month, and takes of the same lots (R5.3, R7.3).
+    let lines = known.lines(month.period(), month.end(), |_| None)?;
     let mut by_project: BTreeMap<ProjectId, Vec<RatedLine>> = BTreeMap::new();
     for line in lines {
         by_project.entry(line.project).or_default().push(line);

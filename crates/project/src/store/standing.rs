@@ -456,11 +456,14 @@ pub(crate) async fn quotas_of(
     Ok((usual, own))
 }
 
-/// From `effective` on the price of `plan` is another: until then at most do the standings of whoever runs it hold.
+/// From `effective` on the price of `plan` is another: until then at most do the standings of whoever runs it hold,
+/// and then at the latest are their budgets looked at.
 pub(crate) async fn limit_to(tx: &Tx, plan: &PlanCode, effective: Instant) -> Result<(), DbErr> {
-    for column in ["valid_until", "due_at"] {
+    for (table, column) in
+        [("funding_standing", "valid_until"), ("funding_standing", "due_at"), ("budget", "due_at")]
+    {
         let text = format!(
-            "UPDATE funding_standing SET {column} = $1 WHERE {column} > $1 AND (account_id, project_id) IN \
+            "UPDATE {table} SET {column} = $1 WHERE {column} > $1 AND (account_id, project_id) IN \
              (SELECT account_id, project_id FROM resource WHERE removed_at IS NULL AND plan = $2)"
         );
         tx.execute_raw(sql(tx, &text, [At::from(effective).into(), plan.as_str().into()])).await?;

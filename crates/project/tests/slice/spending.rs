@@ -1,18 +1,21 @@
 //! What may be spent: standings kept true, holds, budgets, caps (R4.8, R5.7).
 
-use florin_api::project::v1::{
-    AddResourceRequest, Budget, CheckFundingRequest, CheckFundingResponse, CreateBudgetRequest,
-    GetBudgetRequest, Hold, PlaceHoldRequest, ReleaseHoldRequest, RemoveResourceRequest, Resource,
-    SetPrepaidOnlyRequest, SetSpendCapRequest, UpdateBudgetRequest, budget,
-    budget_service_server::BudgetService, funding_service_server::FundingService, hold,
-    resource_service_server::ResourceService,
+use florin_api::{
+    money::Decimal,
+    project::v1::{
+        AddPriceVersionRequest, AddResourceRequest, Budget, CheckFundingRequest, CheckFundingResponse,
+        CreateBudgetRequest, GetBudgetRequest, Hold, PlaceHoldRequest, PriceVersion, ReleaseHoldRequest,
+        RemoveResourceRequest, Resource, SetPrepaidOnlyRequest, SetSpendCapRequest, UpdateBudgetRequest,
+        budget, budget_service_server::BudgetService, catalog_service_server::CatalogService,
+        funding_service_server::FundingService, hold, resource_service_server::ResourceService,
+    },
 };
 use florin_credit::{GrantKind, grants};
 use florin_platform::{
     call::Call,
     id::AccountId,
     job::Job,
-    wire::{money, timestamp},
+    wire::{account_name, money, timestamp},
 };
 use florin_project::{BudgetRpc, FundingRpc, spending};
 use florin_settlement::{Currency, Money, Restriction};
@@ -139,6 +142,23 @@ impl House {
         self.budgets().set_spend_cap(by(account, request)).await.expect("set");
     }
 
+    /// From `effective` on an hour of `b3-8` costs so many euros: everybody, or `account` if it is not empty.
+    async fn price(&self, unit_price: &str, effective: &str, account: &str) {
+        let price = PriceVersion {
+            currency_code: "EUR".to_owned(),
+            unit_price: Some(Decimal { value: unit_price.to_owned() }),
+            effective_time: Some(timestamp(at(effective))),
+            account: account.to_owned(),
+            ..PriceVersion::default()
+        };
+        let request = AddPriceVersionRequest {
+            name: "plans/b3-8".to_owned(),
+            price: Some(price),
+            ..AddPriceVersionRequest::default()
+        };
+        self.catalog().add_price_version(by_service(request)).await.expect("added");
+    }
+
     /// What the rows say is what everything they are computed from comes to; only cents of rounding lie between.
     async fn is_consistent(&self, account: AccountId, context: &str) {
         for compared in self.standings.compare(&self.platform, account).await.expect("compared") {
@@ -216,6 +236,51 @@ on_both_backends! {
         house.live_until("2027-03-20T00:00:00Z").await;
         assert_eq!(house.available(name).await, 3_000 - 278);
         house.is_consistent(account, "when it is gone").await;
+    }
+
+    /// R4.8, R5.1: a negotiated price is counted from its hour on, and a standing holds no longer than to there.
+    async fn a_negotiated_price_counts_from_its_hour_on(db: TestDatabase) {
+        let house = House::open(db).await;
+        let (account, project) = house.funded("ada@example.com").await;
+        let name = &project.name;
+        house.grant(account, 3_000, "2028-03-01T00:00:00Z").await;
+        house.add_on(name, "plans/b3-8", "").await.expect("added");
+        assert_eq!(house.available(name).await, 2_989);
+        house.price("0.05", "2027-03-01T20:00:00Z", &account_name(account)).await;
+        let now = house.check(name, "plans/b3-8").await;
+        assert_eq!(now.valid_until_time, Some(timestamp(at("2027-03-01T20:00:00Z"))), "no longer than the price");
+        house.live_until("2027-03-01T23:30:00Z").await;
+        let then = house.check(name, "plans/b3-8").await;
+        assert_eq!(then.burn_per_hour.expect("a burn").value, "0.05");
+        assert_eq!(cents(then.estimated_cost.as_ref()), 120, "24 hours as negotiated");
+        // From 8 to 20 as listed, from 20 to 24 as negotiated.
+        assert_eq!(cents(then.available.as_ref()), 3_000 - 133 - 20);
+        house.is_consistent(account, "under a negotiated price").await;
+    }
+
+    /// R5.7: a list price that rises within the month is foretold against budgets from its hour on.
+    async fn a_dearer_list_price_reaches_a_forecast_budget(db: TestDatabase) {
+        let house = House::open(db).await;
+        let (account, project) = house.funded("ada@example.com").await;
+        house.add_on(&project.name, "plans/b3-8", "").await.expect("added");
+        let budget = Budget {
+            display_name: "March".to_owned(),
+            amount: euros(10_000),
+            basis: budget::Basis::Forecast.into(),
+            threshold_percents: vec![100],
+            ..Budget::default()
+        };
+        let request = CreateBudgetRequest {
+            parent: project.name.clone(),
+            budget: Some(budget),
+            ..CreateBudgetRequest::default()
+        };
+        house.budgets().create_budget(by(account, request)).await.expect("created");
+        house.price("0.5", "2027-03-02T00:00:00Z", "").await;
+        house.live_until("2027-03-01T23:59:00Z").await;
+        assert_eq!(house.events("BudgetThresholdReached").await, 0, "81.70 by the old price");
+        house.live_until("2027-03-02T00:01:00Z").await;
+        assert_eq!(house.events("BudgetThresholdReached").await, 1, "about 360 by the new one");
     }
 
     /// R4.8: fifty launches at once never reserve more than there is.

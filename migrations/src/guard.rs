@@ -44,7 +44,7 @@ impl Guard {
     /// Puts the guard in place.
     pub(crate) async fn install(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let statements = if is_sqlite(manager) {
-            self.for_sqlite(&unique_keys(manager, self.table).await?)
+            self.for_sqlite(&unique_keys(manager, self.table).await?, has_rowid(manager, self.table).await?)
         } else {
             self.for_postgres()
         };
@@ -69,21 +69,25 @@ impl Guard {
         self.install(manager).await
     }
 
-    /// `unique` are further conditions under which a row stands in the way of `new`.
-    fn for_sqlite(&self, unique: &[String]) -> Vec<String> {
+    /// `unique` are further conditions under which a row stands in the way of `new`; `rowid`: whether the table has
+    /// rowids beside its key.
+    fn for_sqlite(&self, unique: &[String], rowid: Rowid) -> Vec<String> {
         let Self { table, .. } = self;
         let refuse =
             format!("BEGIN SELECT RAISE(ABORT, 'a change of {table} is refused: it is history'); END");
         // Of a row that is given none, the rowid is -1 before the INSERT.
-        let known = [same(self.key.iter().copied()), "rowid = new.rowid".to_owned()];
-        let known = known
-            .iter()
-            .chain(unique)
+        let (by_rowid, moved) = match rowid {
+            Rowid::Present => (Some("rowid = new.rowid".to_owned()), "new.rowid <> old.rowid OR "),
+            Rowid::Absent => (None, ""),
+        };
+        let known = std::iter::once(same(self.key.iter().copied()))
+            .chain(by_rowid)
+            .chain(unique.iter().cloned())
             .map(|condition| format!("EXISTS (SELECT 1 FROM {table} WHERE {condition})"));
         vec![
             format!(
                 "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} \
-                 WHEN new.rowid <> old.rowid OR {} {refuse}",
+                 WHEN {moved}{} {refuse}",
                 self.changed("IS NOT")
             ),
             format!("CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}"),
@@ -124,6 +128,20 @@ impl Guard {
 fn same(columns: impl Iterator<Item = impl AsRef<str>>) -> String {
     let equal = columns.map(|column| format!("{0} = new.{0}", column.as_ref()));
     equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// Whether a table of SQLite has rowids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rowid {
+    Present,
+    Absent,
+}
+
+async fn has_rowid(manager: &SchemaManager<'_>, table: &str) -> Result<Rowid, DbErr> {
+    let text = format!("SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = '{table}'");
+    let found = rows(manager, text).await?;
+    let row = found.first().ok_or_else(|| DbErr::RecordNotFound(table.to_owned()))?;
+    Ok(if row.try_get_by_index::<bool>(0)? { Rowid::Absent } else { Rowid::Present })
 }
 
 /// What the unique keys of a table of SQLite, beside its primary key, compare. An index over a part of the

@@ -25,6 +25,7 @@ mod m0011_catalogue;
 mod m0012_usage;
 mod m0013_collection;
 mod m0014_funding;
+mod m0016_usage_hour;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_usage::Step),
             Box::new(m0013_collection::Step),
             Box::new(m0014_funding::Step),
+            Box::new(m0016_usage_hour::Step),
         ]
     }
 }

@@ -47,6 +47,8 @@ pub mod rights {
     };
 }
 
+use std::collections::HashMap;
+
 use florin_platform::{db::Tx, id::AccountId};
 use sea_orm::DbErr;
 
@@ -57,8 +59,9 @@ pub async fn lock(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
 }
 
 /// Locks `accounts` as [`lock`] does, without counting a change: for transactions that only append, thousands of
-/// rows a second.
-pub async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
+/// rows a second. How many changes each account that exists has had: as long as its number is the same, nobody has
+/// changed anything of the account with [`lock`] taken.
+pub async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<HashMap<AccountId, i64>, DbErr> {
     store::lock::hold(tx, accounts).await
 }
 
@@ -71,6 +74,6 @@ pub async fn next_movement_sequence(tx: &Tx, account: AccountId, count: u32) -> 
 pub async fn next_movement_sequences(
     tx: &Tx,
     counts: &[(AccountId, u32)],
-) -> Result<std::collections::HashMap<AccountId, i64>, DbErr> {
+) -> Result<HashMap<AccountId, i64>, DbErr> {
     store::lock::next_sequences(tx, counts).await
 }

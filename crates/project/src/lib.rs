@@ -50,7 +50,7 @@ pub use service::{
     delete::{begin_dunning_deletion, due_for_final, finish_deletion, next_final},
     fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
     gate::Gate,
-    intake::UsageIntake,
+    intake::{IntakeLimits, UsageIntake},
     query::{billable, find, is_funded, list, pending_for_order},
     standings::Standings,
     suspend::{resume_all_of, suspend_all_of},

@@ -17,6 +17,7 @@ pub(crate) mod gate;
 pub(crate) mod holds;
 pub(crate) mod ingest;
 pub(crate) mod intake;
+pub(crate) mod lives;
 pub(crate) mod operate;
 pub(crate) mod plans;
 pub(crate) mod policy;

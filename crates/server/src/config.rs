@@ -15,7 +15,7 @@ use figment::{
 use florin_invoicing::DunningRules;
 use florin_payment::NOTICE_DAYS_DEFAULT;
 use florin_platform::{approval::Limits, clock::Clock, secret::ServerKey, violation::Violations};
-use florin_project::Acceptance;
+use florin_project::{Acceptance, IntakeLimits};
 use florin_settlement::{Currency, Instant, Money};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,9 @@ struct Raw {
     usage_window_days: u32,
     usage_skew_seconds: u32,
     usage_memory_months: u32,
+    usage_waiting_max: usize,
+    usage_streams_max: usize,
+    usage_stream_idle_seconds: u64,
     payment_provider: String,
     stripe_url: String,
     stripe_secret_key: String,
@@ -111,6 +114,9 @@ impl Default for Raw {
             usage_window_days: 35,
             usage_skew_seconds: 60,
             usage_memory_months: 13,
+            usage_waiting_max: IntakeLimits::default().waiting_max,
+            usage_streams_max: IntakeLimits::default().streams_max,
+            usage_stream_idle_seconds: IntakeLimits::default().stream_idle_max.as_secs(),
             payment_provider: String::new(),
             stripe_url: "https://api.stripe.com".to_owned(),
             stripe_secret_key: String::new(),
@@ -171,6 +177,8 @@ pub struct Config {
     pub usage: Acceptance,
     /// How many months the ids of measured events are remembered (R5.4).
     pub usage_memory_months: u32,
+    /// What senders of measured usage may ask of one server (R12.4).
+    pub usage_intake: IntakeLimits,
     /// Who moves the money.
     pub payment_provider: PaymentProvider,
     /// What happens to a debt nobody pays, and when (R9.1, R9.2).
@@ -243,10 +251,14 @@ impl Raw {
             ("usage_window_days", u64::from(self.usage_window_days), 366),
             ("usage_skew_seconds", u64::from(self.usage_skew_seconds), 3600),
             ("usage_memory_months", u64::from(self.usage_memory_months), 120),
+            ("usage_streams_max", self.usage_streams_max as u64, 10_000),
+            ("usage_stream_idle_seconds", self.usage_stream_idle_seconds, 86_400),
             ("mandate_notice_days", u64::from(self.mandate_notice_days), 30),
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
+        let waiting = (5000..=1_000_000).contains(&self.usage_waiting_max);
+        violations.check("usage_waiting_max", waiting, "must be from 5000, which is a batch, to 1000000");
         // An id forgotten while its event could still be taken would count twice.
         let remembered = u64::from(self.usage_memory_months) * 28 > u64::from(self.usage_window_days) + 1;
         violations.check("usage_memory_months", remembered, "must be longer than usage_window_days");
@@ -273,6 +285,11 @@ impl Raw {
             approval_limits,
             usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },
             usage_memory_months: self.usage_memory_months,
+            usage_intake: IntakeLimits {
+                waiting_max: self.usage_waiting_max,
+                streams_max: self.usage_streams_max,
+                stream_idle_max: Duration::from_secs(self.usage_stream_idle_seconds),
+            },
             payment_provider,
             dunning,
         })

@@ -121,7 +121,7 @@ pub(crate) async fn wire(
     let runs = BillingRuns::new(platform.clone(), payments.clone()).with_batch(config.billing_batch);
     let links = PaymentLinks::new(&platform.key, &public_url);
     let gate = Arc::new(Gate);
-    let intake = UsageIntake::new(&platform, config.usage);
+    let intake = UsageIntake::new(&platform, config.usage, config.usage_intake);
 
     // At one and the same instant they run in this order: money first, then what waits for it, then what
     // lapses, and last what is computed from all of it.

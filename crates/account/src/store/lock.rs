@@ -46,16 +46,19 @@ pub(crate) async fn take(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
 }
 
 /// Locks `accounts` as [`take`] does, in the same order, without counting a change: for appending what no other
-/// transaction decides by. On SQLite the writer is alone.
-pub(crate) async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
-    if tx.get_database_backend() != DbBackend::Postgres {
-        return Ok(());
+/// transaction decides by. How many changes each has had. On SQLite the writer is alone.
+pub(crate) async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<HashMap<AccountId, i64>, DbErr> {
+    let backend = tx.get_database_backend();
+    let lock = if backend == DbBackend::Postgres { " ORDER BY account_id FOR NO KEY UPDATE" } else { "" };
+    let mut changes = HashMap::with_capacity(accounts.len());
+    for chunk in accounts.chunks(BINDS_MAX) {
+        let (condition, values) = among(backend, "account_id", 1, chunk);
+        let text = format!("SELECT account_id, version FROM account_lock WHERE {condition}{lock}");
+        for row in tx.query_all_raw(sql(tx, &text, values)).await? {
+            changes.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        }
     }
-    let (condition, values) = among(tx.get_database_backend(), "account_id", 1, accounts);
-    let text = format!(
-        "SELECT account_id FROM account_lock WHERE {condition} ORDER BY account_id FOR NO KEY UPDATE"
-    );
-    tx.query_all_raw(sql(tx, &text, values)).await.map(|_| ())
+    Ok(changes)
 }
 
 /// Takes the next `count` movement sequence numbers of a locked account; the first of them.

@@ -80,7 +80,7 @@ pub(crate) fn batch(events: Vec<wire::UsageEvent>) -> Result<Sent, Violations> {
                 name
             }
         };
-        let id: String = event.id.chars().take(EVENT_ID_CHARACTERS_MAX).collect();
+        let id = said(&event.id);
         match self::event(event, name) {
             Ok(event) => {
                 sent.events.push(event);
@@ -92,6 +92,14 @@ pub(crate) fn batch(events: Vec<wire::UsageEvent>) -> Result<Sent, Violations> {
         }
     }
     Ok(sent)
+}
+
+/// The id a verdict says, no longer than an id can be.
+fn said(id: &str) -> String {
+    match id.char_indices().nth(EVENT_ID_CHARACTERS_MAX) {
+        Some((end, _)) => id[..end].to_owned(),
+        None => id.to_owned(),
+    }
 }
 
 fn event(event: wire::UsageEvent, name: Option<Name>) -> Result<UsageEvent, Violations> {

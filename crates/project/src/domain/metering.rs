@@ -240,12 +240,13 @@ pub(crate) struct HourKey {
     pub(crate) project: ProjectId,
     /// The month whose invoice is the first that can carry it.
     pub(crate) billed_with: Month,
+    /// In which hour, by its beginning. Before the resource, as in the key of what is stored: what comes now goes
+    /// to one place.
+    pub(crate) hour: Instant,
     /// What used it.
     pub(crate) resource: ResourceId,
     /// Under which plan.
     pub(crate) plan: PlanCode,
-    /// In which hour, by its beginning.
-    pub(crate) hour: Instant,
 }
 
 /// Decides where `event` counts, by what is known of its resource at `now`.

@@ -5,16 +5,16 @@
 //! usage is rated at the version in force when it happened.
 //! Refuses to know: how a price is taxed, and who uses the plan.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use florin_settlement::{Currency, Decimal, Instant, PlanFamily, TaxRate, UnitPrice};
 
 /// The longest plan code, in bytes.
 pub(crate) const CODE_BYTES_MAX: usize = 63;
 
-/// A plan's code: what it is called in names, files and tables.
+/// A plan's code: what it is called in names, files and tables. Cheap to clone: every event that is measured has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PlanCode(String);
+pub struct PlanCode(Arc<str>);
 
 /// What was given is not a plan code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +30,7 @@ impl PlanCode {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let fits = text.len() <= CODE_BYTES_MAX && text.bytes().next().is_some_and(is_plain);
         let plain = text.bytes().all(|byte| is_plain(byte) || byte == b'-' || byte == b'.');
-        if fits && plain { Ok(Self(text.to_owned())) } else { Err(PlanCodeError) }
+        if fits && plain { Ok(Self(text.into())) } else { Err(PlanCodeError) }
     }
 
     /// The code as text.

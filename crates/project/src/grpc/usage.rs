@@ -1,6 +1,6 @@
 //! `florin.project.v1.UsageService`.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use florin_api::project::v1::{
     GetCurrentUsageRequest, GetCurrentUsageResponse, GetUsageForecastRequest, GetUsageForecastResponse,
@@ -9,7 +9,7 @@ use florin_api::project::v1::{
 };
 use florin_platform::{Platform, call::Call, page::Page};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
@@ -25,12 +25,9 @@ use crate::{
     },
 };
 
-/// How many streams there may be at once.
-const STREAMS_MAX: usize = 64;
-/// How many batches of one stream are read ahead of their answers.
-const BATCHES_AHEAD: usize = 4;
-/// How long a stream waits for its next batch.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+/// How many batches of one stream are read ahead of their answers: as many as two transactions of small ones take.
+/// The events in them are bounded by the intake's room.
+const BATCHES_AHEAD: usize = 16;
 /// How many months of history a page has, if not said, and at most.
 const MONTHS_DEFAULT: i32 = 12;
 const MONTHS_MAX: i32 = 36;
@@ -41,14 +38,13 @@ pub struct UsageRpc {
     platform: Platform,
     intake: UsageIntake,
     invoices: Arc<dyn InvoiceForecast>,
-    streams: Arc<Semaphore>,
 }
 
 impl UsageRpc {
     /// Serves the usage kept in `platform`; what is measured goes through `intake`.
     #[must_use]
     pub fn new(platform: Platform, intake: UsageIntake, invoices: Arc<dyn InvoiceForecast>) -> Self {
-        Self { platform, intake, invoices, streams: Arc::new(Semaphore::new(STREAMS_MAX)) }
+        Self { platform, intake, invoices }
     }
 
     async fn project(&self, call: &Call, parent: &str) -> Result<Project, Error> {
@@ -79,7 +75,7 @@ impl UsageService for UsageRpc {
         &self,
         request: Request<Streaming<StreamUsageRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let place = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Error::IntakeFull)?;
+        let place = self.intake.stream()?;
         let source = Call::of(&request).principal.to_string();
         let (taken, waiting) = mpsc::channel(BATCHES_AHEAD);
         let reader = StreamReader { intake: self.intake.clone(), source, taken, _place: place };
@@ -155,15 +151,16 @@ impl StreamReader {
     }
 
     async fn next(&self, batches: &mut Streaming<StreamUsageRequest>) -> Option<Taken> {
+        let idle_max = self.intake.idle_max();
         let next = tokio::select! {
-            next = tokio::time::timeout(IDLE_MAX, batches.message()) => next,
+            next = tokio::time::timeout(idle_max, batches.message()) => next,
             () = self.taken.closed() => return None,
         };
         match next {
             Ok(Ok(Some(batch))) => Some(self.take(batch).await),
             Ok(Ok(None)) => None,
             Ok(Err(status)) => Some(Err(status)),
-            Err(_) => Some(Err(Error::StreamIdle { seconds: IDLE_MAX.as_secs() }.into())),
+            Err(_) => Some(Err(Error::StreamIdle { seconds: idle_max.as_secs() }.into())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Writing measured usage: sets of events, one transaction (R5.4, R5.5).
 //!
-//! hold the accounts → read the resources' lives → judge in memory → write events and sums, as sets
+//! judge by what is remembered → hold the accounts → if they have changed: read the resources' lives, judge again →
+//! write events and sums, as sets made before
 //!
 //! | question | answer |
 //! |---|---|
@@ -8,19 +9,27 @@
 //! | an id twice in one set | the first event that can be recorded is; the others are compared with it |
 //! | two clients, one id | the accounts are held, in id order: one after the other |
 //! | usage while the month is billed | the same lock: see [`super::usage::close`] |
+//! | why judge before the lock | so that senders of one account wait for writing alone; an account that has not changed since is judged right: see [`super::lives`] |
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use florin_platform::{db::Tx, id::AccountId};
+use florin_platform::{clock::Clock, db::Tx, id::AccountId};
 use florin_settlement::Instant;
 
+use super::lives::{Known, Lives, Versions};
 use crate::{
     domain::{
         metering::{Acceptance, HourKey, Measured, Refused, UsageEvent, Verdict, place},
         resource::ResourceId,
     },
     error::Error,
-    store::{self, usage_event::Recorded},
+    store::{
+        self,
+        usage_event::{Added, Recorded, Rows},
+    },
 };
 
 /// Events of one sender.
@@ -33,40 +42,162 @@ pub(crate) struct Batch {
 }
 
 type Key<'a> = (AccountId, &'a str);
+type Sums = BTreeMap<HourKey, (Measured, i64)>;
 
-/// Records what of `batches` can be recorded at `now`; a verdict for each event, batch by batch.
-pub(crate) async fn record(
-    tx: &Tx,
-    now: Instant,
-    acceptance: Acceptance,
-    batches: &[&Batch],
-) -> Result<Vec<Vec<Verdict>>, Error> {
-    let events: Vec<(&UsageEvent, &str)> = batches
-        .iter()
-        .flat_map(|batch| batch.events.iter().map(|event| (event, batch.source.as_str())))
-        .collect();
-    let places = judged(tx, now, acceptance, &events).await?;
+/// What recording depends on besides the events.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge {
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Which instants are taken.
+    pub(crate) acceptance: Acceptance,
+    /// What the resources were.
+    pub(crate) lives: Lives,
+}
 
-    // The first event of each id that can be recorded stands for its id.
-    let mut chosen: HashMap<Key<'_>, usize> = HashMap::with_capacity(events.len());
-    for (index, (event, _)) in events.iter().enumerate() {
-        if places[index].is_ok() {
-            chosen.entry(key(event)).or_insert(index);
+/// The events of some batches, to be written in one transaction.
+#[derive(Debug)]
+pub(crate) struct Group<'b> {
+    events: Vec<(&'b UsageEvent, &'b str)>,
+    sizes: Vec<usize>,
+    accounts: Vec<AccountId>,
+    resources: Vec<(AccountId, ResourceId)>,
+}
+
+impl<'b> Group<'b> {
+    /// The events of `batches`, in their order.
+    pub(crate) fn of(batches: &[&'b Batch]) -> Self {
+        let events: Vec<(&UsageEvent, &str)> = batches
+            .iter()
+            .flat_map(|batch| batch.events.iter().map(|event| (event, batch.source.as_str())))
+            .collect();
+        let accounts: BTreeSet<AccountId> = events.iter().map(|(event, _)| event.account).collect();
+        let resources: BTreeSet<(AccountId, ResourceId)> =
+            events.iter().map(|(event, _)| (event.account, event.resource)).collect();
+        Self {
+            events,
+            sizes: batches.iter().map(|batch| batch.events.len()).collect(),
+            accounts: accounts.into_iter().collect(),
+            resources: resources.into_iter().collect(),
         }
     }
-    let mut candidates: Vec<usize> = chosen.values().copied().collect();
-    candidates.sort_unstable();
-    let rows: Vec<_> = candidates.iter().map(|index| events[*index]).collect();
-    let added = store::usage_event::insert(tx, now, &rows).await?;
-    let is_new = |index: usize| {
-        let (event, _) = events[index];
-        chosen.get(&key(event)) == Some(&index)
-            && (added.len() == candidates.len() || added.contains(&(event.account, event.id.clone())))
-    };
-    let new: Vec<bool> = (0..events.len()).map(is_new).collect();
-    let known = known(tx, &events, &chosen, &new).await?;
-    store::usage_hour::add(tx, &summed(&events, &places, &new)?).await?;
 
+    /// Judges the events at `now` by what is remembered, if everything they need is.
+    pub(crate) fn foresee(&self, judge: &Judge, now: Instant) -> Result<Option<Foreseen<'b>>, Error> {
+        let Some((versions, known)) = judge.lives.of(&self.resources) else { return Ok(None) };
+        Ok(Some(Foreseen { versions, judged: self.judge(judge.acceptance, now, &known)? }))
+    }
+
+    /// Decides where each event counts, which of those with one id stands for it, and what they add to each hour.
+    fn judge(&self, acceptance: Acceptance, now: Instant, known: &Known) -> Result<Judged<'b>, Error> {
+        let place_of = |(event, _): &(&UsageEvent, &str)| {
+            let life = known.get(&(event.account, event.resource)).map(Arc::as_ref);
+            place(event, life, now, acceptance)
+        };
+        let places: Vec<_> = self.events.iter().map(place_of).collect();
+        let mut chosen: HashMap<Key<'b>, usize> = HashMap::with_capacity(self.events.len());
+        let mut candidates = Vec::with_capacity(self.events.len());
+        for (index, (event, _)) in self.events.iter().enumerate() {
+            if places[index].is_ok()
+                && let Entry::Vacant(vacant) = chosen.entry(key(event))
+            {
+                vacant.insert(index);
+                candidates.push(index);
+            }
+        }
+        let sums = self.summed(&places, candidates.iter().copied())?;
+        let rows = Mutex::new(Some(self.rows(now, &candidates)));
+        Ok(Judged { now, places, chosen, candidates, rows, sums })
+    }
+
+    fn rows(&self, now: Instant, candidates: &[usize]) -> Rows {
+        store::usage_event::rows(now, candidates.iter().map(|index| self.events[*index]))
+    }
+
+    /// What events add to each hour.
+    fn summed(
+        &self,
+        places: &[Result<HourKey, Refused>],
+        events: impl Iterator<Item = usize>,
+    ) -> Result<Sums, Error> {
+        let mut hours: HashMap<&HourKey, (Measured, i64)> = HashMap::new();
+        for index in events {
+            if let Ok(place) = &places[index] {
+                let (sum, count) = hours.entry(place).or_default();
+                *sum = sum.checked_add(self.events[index].0.quantity).ok_or(Error::UsageOverflow)?;
+                *count += 1;
+            }
+        }
+        Ok(hours.into_iter().map(|(key, sum)| (key.clone(), sum)).collect())
+    }
+}
+
+/// What was decided of a group.
+#[derive(Debug)]
+struct Judged<'b> {
+    now: Instant,
+    places: Vec<Result<HourKey, Refused>>,
+    /// The first event of each id that can be recorded, which stands for its id.
+    chosen: HashMap<Key<'b>, usize>,
+    /// The same, in the order of the events.
+    candidates: Vec<usize>,
+    /// The same as they are stored, until they are written; who tries again makes them again.
+    rows: Mutex<Option<Rows>>,
+    /// What they add to each hour if all of them are new.
+    sums: Sums,
+}
+
+/// What was decided of a group by what is remembered of its accounts.
+#[derive(Debug)]
+pub(crate) struct Foreseen<'b> {
+    versions: Versions,
+    judged: Judged<'b>,
+}
+
+/// Records what of `group` can be recorded; a verdict for each event, batch by batch.
+pub(crate) async fn record(
+    tx: &Tx,
+    judge: &Judge,
+    group: &Group<'_>,
+    foreseen: Option<&Foreseen<'_>>,
+) -> Result<Vec<Vec<Verdict>>, Error> {
+    let versions = florin_account::hold(tx, &group.accounts).await?;
+    match foreseen.filter(|foreseen| foreseen.versions == versions) {
+        Some(foreseen) => write(tx, group, &foreseen.judged).await,
+        None => write(tx, group, &judged_anew(tx, judge, group, &versions).await?).await,
+    }
+}
+
+/// Judges by what is read now; the accounts are held at `versions`.
+async fn judged_anew<'b>(
+    tx: &Tx,
+    judge: &Judge,
+    group: &Group<'b>,
+    versions: &Versions,
+) -> Result<Judged<'b>, Error> {
+    let known: Known = store::metered_life::of(tx, &group.resources).await?;
+    judge.lives.remember(versions, &group.resources, &known);
+    group.judge(judge.acceptance, judge.clock.now(tx).await?, &known)
+}
+
+async fn write(tx: &Tx, group: &Group<'_>, judged: &Judged<'_>) -> Result<Vec<Vec<Verdict>>, Error> {
+    let Judged { now, places, chosen, candidates, rows, sums } = judged;
+    let events = &group.events;
+    let made = rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let rows = made.unwrap_or_else(|| group.rows(*now, candidates));
+    let added = store::usage_event::insert(tx, rows).await?;
+    let mut new = vec![false; events.len()];
+    for index in candidates {
+        new[*index] = added.contains(key(events[*index].0));
+    }
+    match &added {
+        Added::Everything => store::usage_hour::add(tx, sums).await?,
+        Added::Some(_) => {
+            let newly = candidates.iter().copied().filter(|index| new[*index]);
+            store::usage_hour::add(tx, &group.summed(places, newly)?).await?;
+        }
+    }
+    let known = known(tx, events, chosen, &new).await?;
     let verdicts = events.iter().zip(places).enumerate().map(|(index, ((event, _), place))| {
         if new[index] {
             return Verdict::Accepted;
@@ -81,35 +212,17 @@ pub(crate) async fn record(
         match (same, place) {
             (Some(true), _) => Verdict::Duplicate,
             (Some(false), _) => Verdict::Refused(Refused::Conflict),
-            (None, Err(refused)) => Verdict::Refused(refused),
+            (None, Err(refused)) => Verdict::Refused(refused.clone()),
             // Recorded by nobody and not new: its id must be known, and it is not.
             (None, Ok(_)) => Verdict::Refused(Refused::Conflict),
         }
     });
     let mut verdicts = verdicts.collect::<Vec<_>>().into_iter();
-    Ok(batches.iter().map(|batch| verdicts.by_ref().take(batch.events.len()).collect()).collect())
+    Ok(group.sizes.iter().map(|size| verdicts.by_ref().take(*size).collect()).collect())
 }
 
 fn key(event: &UsageEvent) -> Key<'_> {
     (event.account, event.id.as_str())
-}
-
-/// Holds the accounts and decides where each event counts.
-async fn judged(
-    tx: &Tx,
-    now: Instant,
-    acceptance: Acceptance,
-    events: &[(&UsageEvent, &str)],
-) -> Result<Vec<Result<HourKey, Refused>>, Error> {
-    let accounts: BTreeSet<AccountId> = events.iter().map(|(event, _)| event.account).collect();
-    florin_account::hold(tx, &accounts.into_iter().collect::<Vec<_>>()).await?;
-    let resources: BTreeSet<(AccountId, ResourceId)> =
-        events.iter().map(|(event, _)| (event.account, event.resource)).collect();
-    let lives = store::metered_life::of(tx, &resources.into_iter().collect::<Vec<_>>()).await?;
-    let judge = |(event, _): &(&UsageEvent, &str)| {
-        place(event, lives.get(&(event.account, event.resource)), now, acceptance)
-    };
-    Ok(events.iter().map(judge).collect())
 }
 
 /// What is recorded under the ids of events that are not new.
@@ -134,21 +247,4 @@ async fn known<'a>(
         Some((key, recorded))
     });
     Ok(known.collect())
-}
-
-/// What the new events add to each hour.
-fn summed(
-    events: &[(&UsageEvent, &str)],
-    places: &[Result<HourKey, Refused>],
-    new: &[bool],
-) -> Result<BTreeMap<HourKey, (Measured, i64)>, Error> {
-    let mut hours: HashMap<&HourKey, (Measured, i64)> = HashMap::new();
-    for (index, place) in places.iter().enumerate().filter(|(index, _)| new[*index]) {
-        if let Ok(place) = place {
-            let (sum, count) = hours.entry(place).or_default();
-            *sum = sum.checked_add(events[index].0.quantity).ok_or(Error::UsageOverflow)?;
-            *count += 1;
-        }
-    }
-    Ok(hours.into_iter().map(|(key, sum)| (key.clone(), sum)).collect())
 }

@@ -9,36 +9,60 @@
 //!
 //! | bound | how |
 //! |---|---|
-//! | memory | at most [`WAITING_MAX`] events wait or are written; a stream waits for room, which stops it being read; a call waits a moment and is then refused as overload |
+//! | memory | at most [`IntakeLimits::waiting_max`] events wait or are written; a stream waits for room, which stops it being read; a call waits a moment and is then refused as overload |
+//! | streams | at most [`IntakeLimits::streams_max`], each of which must send something in time |
 //! | a transaction | at most [`GROUP_MAX`] events, or one batch |
 //! | one bad batch | a group that fails is written batch by batch: each gets its own answer |
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use florin_platform::{Platform, db::Tx};
 use sea_orm::DbBackend;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::ingest::{self, Batch};
+use super::{
+    ingest::{self, Batch, Group, Judge},
+    lives::Lives,
+};
 use crate::{
     domain::metering::{Acceptance, BATCH_EVENTS_MAX, Verdict},
     error::Error,
 };
 
-/// How many events may wait and be written at once, over all senders.
-const WAITING_MAX: usize = 50_000;
 /// How many events a transaction has, if more than one batch is in it.
 const GROUP_MAX: usize = BATCH_EVENTS_MAX;
 /// How long a call waits for room.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many writers there are on PostgreSQL; SQLite has one writer.
-const WRITERS: usize = 4;
+/// How many writers there are at least: while one writes, another judges what comes next. More would only take
+/// smaller groups, and commit more often.
+const WRITERS_MIN: usize = 2;
+/// And at most, on PostgreSQL and a machine with as many cores: writers of different accounts write side by side.
+const WRITERS_MAX: usize = 4;
+
+/// What senders may ask of one server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntakeLimits {
+    /// How many events may wait and be written at once, over all senders; at least a batch, of 5000.
+    pub waiting_max: usize,
+    /// How many streams there may be at once.
+    pub streams_max: usize,
+    /// How long a stream waits for its next batch.
+    pub stream_idle_max: Duration,
+}
+
+impl Default for IntakeLimits {
+    fn default() -> Self {
+        Self { waiting_max: 50_000, streams_max: 64, stream_idle_max: Duration::from_secs(300) }
+    }
+}
 
 /// Takes measured usage and records it.
 #[derive(Clone, Debug)]
 pub struct UsageIntake {
     queue: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    idle_max: Duration,
 }
 
 #[derive(Debug)]
@@ -62,15 +86,33 @@ impl Receipt {
 impl UsageIntake {
     /// An intake of what `platform` keeps; its writers live as long as it does.
     #[must_use]
-    pub fn new(platform: &Platform, acceptance: Acceptance) -> Self {
+    pub fn new(platform: &Platform, acceptance: Acceptance, limits: IntakeLimits) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
-        let writers = if platform.db.backend() == DbBackend::Postgres { WRITERS } else { 1 };
+        let judge = Judge { clock: platform.clock, acceptance, lives: Lives::default() };
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let writers = match platform.db.backend() {
+            DbBackend::Postgres => cores.clamp(WRITERS_MIN, WRITERS_MAX),
+            _ => WRITERS_MIN,
+        };
         for _ in 0..writers {
-            let writer = Writer { platform: platform.clone(), acceptance, waiting: Arc::clone(&waiting) };
+            let writer =
+                Writer { platform: platform.clone(), judge: judge.clone(), waiting: Arc::clone(&waiting) };
             tokio::spawn(writer.keep_writing());
         }
-        Self { queue, room: Arc::new(Semaphore::new(WAITING_MAX)) }
+        let room = Arc::new(Semaphore::new(limits.waiting_max.max(BATCH_EVENTS_MAX)));
+        let streams = Arc::new(Semaphore::new(limits.streams_max));
+        Self { queue, room, streams, idle_max: limits.stream_idle_max }
+    }
+
+    /// A place for one more stream, given back when it is dropped; none if there are as many as may be.
+    pub(crate) fn stream(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Error::IntakeFull)
+    }
+
+    /// How long a stream waits for its next batch.
+    pub(crate) const fn idle_max(&self) -> Duration {
+        self.idle_max
     }
 
     /// Puts a batch in the queue, as soon as there is room; for streams, which are slowed down by it.
@@ -93,7 +135,7 @@ impl UsageIntake {
 
 struct Writer {
     platform: Platform,
-    acceptance: Acceptance,
+    judge: Judge,
     waiting: Arc<Mutex<mpsc::UnboundedReceiver<Waiting>>>,
 }
 
@@ -147,12 +189,12 @@ impl Writer {
     }
 
     async fn record(&self, batches: &[&Batch]) -> Result<Vec<Vec<Verdict>>, Error> {
-        let (clock, acceptance) = (self.platform.clock, self.acceptance);
-        let work = |tx: Tx| async move {
-            let now = clock.now(&tx).await?;
-            ingest::record(&tx, now, acceptance, batches).await
-        };
-        self.platform.db.write(work).await
+        let Self { platform, judge, .. } = self;
+        let group = &Group::of(batches);
+        let now = platform.clock.now(platform.db.reader()).await?;
+        let foreseen = &group.foresee(judge, now)?;
+        let work = |tx: Tx| async move { ingest::record(&tx, judge, group, foreseen.as_ref()).await };
+        platform.db.write(work).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! What events of resources are judged by: their lives, in two queries for all of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use florin_credit::ProjectId;
 use florin_platform::{
@@ -22,7 +25,7 @@ use crate::domain::{
 pub(crate) async fn of(
     connection: &impl ConnectionTrait,
     resources: &[(AccountId, ResourceId)],
-) -> Result<HashMap<(AccountId, ResourceId), Life>, DbErr> {
+) -> Result<HashMap<(AccountId, ResourceId), Arc<Life>>, DbErr> {
     let mut set = Set::new([("account_id", Kind::Uuid), ("resource_id", Kind::Uuid)], resources.len());
     for (account, resource) in resources {
         set.push([(*account).into(), (*resource).into()]);
@@ -50,7 +53,7 @@ pub(crate) async fn of(
         let life = || Life { project: project.clone(), stretches: Vec::new(), closed: row.closed };
         lives.entry((row.account, row.resource)).or_insert_with(life).stretches.push(row.stretch);
     }
-    Ok(lives)
+    Ok(lives.into_iter().map(|(key, life)| (key, Arc::new(life))).collect())
 }
 
 struct Row {

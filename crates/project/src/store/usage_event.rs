@@ -38,13 +38,37 @@ impl Recorded {
     }
 }
 
-/// Adds the events whose ids are not known, in one statement; the ids of those that were added. The accounts are
-/// held, so that nobody else adds the same.
-pub(crate) async fn insert(
-    tx: &Tx,
+/// Which of some events were added.
+#[derive(Clone, Debug)]
+pub(crate) enum Added {
+    /// All of them: none was known.
+    Everything,
+    /// Those with these keys.
+    Some(HashSet<Key>),
+}
+
+impl Added {
+    /// Whether the event of this account and id, which was among them, was added.
+    pub(crate) fn contains(&self, (account, id): (AccountId, &str)) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Some(keys) => keys.contains(&(account, id.to_owned())),
+        }
+    }
+}
+
+/// Events as rows: made before anything is locked, because that takes a while for thousands of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    set: Set<9>,
+    count: usize,
+}
+
+/// Rows of `events`, each with who sent it.
+pub(crate) fn rows<'e>(
     received: Instant,
-    events: &[(&UsageEvent, &str)],
-) -> Result<HashSet<Key>, DbErr> {
+    events: impl ExactSizeIterator<Item = (&'e UsageEvent, &'e str)>,
+) -> Rows {
     let columns = [
         ("account_id", Kind::Uuid),
         ("event_id", Kind::Text),
@@ -56,7 +80,8 @@ pub(crate) async fn insert(
         ("source", Kind::Text),
         ("received_micros", Kind::Number),
     ];
-    let mut set = Set::new(columns, events.len());
+    let count = events.len();
+    let mut set = Set::new(columns, count);
     for (event, source) in events {
         set.push([
             event.account.into(),
@@ -66,10 +91,16 @@ pub(crate) async fn insert(
             event.quantity.units().into(),
             event.quantity.fraction().into(),
             event.label.as_str().into(),
-            (*source).into(),
+            source.into(),
             received.micros().into(),
         ]);
     }
+    Rows { set, count }
+}
+
+/// Adds those of `events` whose ids are not known, in one statement. The accounts are held, so that nobody else adds
+/// the same.
+pub(crate) async fn insert(tx: &Tx, events: Rows) -> Result<Added, DbErr> {
     let text = |rows: &str| {
         format!(
             "INSERT INTO usage_event (account_id, event_id, resource_id, usage_micros, units, fraction, label, \
@@ -78,7 +109,11 @@ pub(crate) async fn insert(
              ON CONFLICT (account_id, event_id) DO NOTHING RETURNING account_id, event_id"
         )
     };
-    set.query(tx, text).await?.iter().map(key).collect()
+    let added = events.set.query(tx, text).await?;
+    if added.len() == events.count {
+        return Ok(Added::Everything);
+    }
+    added.iter().map(key).collect::<Result<_, _>>().map(Added::Some)
 }
 
 /// Those of `keys` that were recorded, and what they say.

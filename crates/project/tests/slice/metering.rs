@@ -97,6 +97,44 @@ async fn close(house: &House, account: AccountId, project: &Project, month: &str
 }
 
 on_both_backends! {
+    /// R5.4, R5.5: what an intake remembers of a resource is never older than what its events are judged at.
+    async fn an_intake_that_remembers_sees_every_change(db: TestDatabase) {
+        let house = House::open(db).await;
+        let (account, project) = house.funded("remembered@example.com").await;
+        let (bucket, other) =
+            (resource(&house, account, &project, EGRESS).await, resource(&house, account, &project, EGRESS).await);
+        let (rpc, second) = (house.usage(), house.usage());
+        house.now_is("2027-03-20T12:00:00Z").await;
+        let early = "2027-03-10T10:00:00Z";
+        for (n, rpc) in [&rpc, &second, &rpc].into_iter().enumerate() {
+            let events = vec![event(&format!("e{n}"), &bucket, "1", early), event(&format!("o{n}"), &other, "1", early)];
+            assert_eq!(counts(&record(rpc, events).await), (2, 0, 0));
+        }
+        let request = RemoveResourceRequest { name: bucket.name.clone(), ..RemoveResourceRequest::default() };
+        house.resources().remove_resource(by(account, request)).await.expect("removed");
+        house.now_is("2027-03-21T12:00:00Z").await;
+        let after = "2027-03-21T00:00:00Z";
+        let outside = (Outcome::Refused, ErrorReason::UsageOutsideLifetime);
+        for (n, rpc) in [&rpc, &second, &rpc].into_iter().enumerate() {
+            let events = vec![
+                event(&format!("late{n}"), &bucket, "1", early),
+                event(&format!("gone{n}"), &bucket, "1", after),
+                event(&format!("there{n}"), &other, "1", after),
+            ];
+            let verdicts = outcomes(&record(rpc, events).await);
+            let accepted = (Outcome::Accepted, ErrorReason::Unspecified);
+            assert_eq!(verdicts, [accepted, outside, accepted]);
+        }
+        close(&house, account, &project, "2027-03").await;
+        for (n, rpc) in [&rpc, &second].into_iter().enumerate() {
+            let events = vec![event(&format!("closed{n}"), &other, "0.5", early)];
+            assert_eq!(counts(&record(rpc, events).await), (1, 0, 0));
+        }
+        let april: Vec<_> = due(&house, account, &project, "2027-04").await;
+        let late: Vec<_> = april.iter().filter(|line| line.quantity == Quantity::whole(1)).collect();
+        assert_eq!(late.len(), 1, "what came after March was closed is April's: {april:?}");
+    }
+
     /// R5.4, R5.5: every refusal has its reason, and harms no neighbour.
     async fn each_row_gets_its_own_verdict(db: TestDatabase) {
         let house = House::open(db).await;

@@ -29,8 +29,8 @@ use florin_platform::{
     secret::ServerKey,
 };
 use florin_project::{
-    Acceptance, BillableProject, CatalogRpc, DebtStanding, ForecastPayment, InvoiceForecast, PortError,
-    ProjectId, ProjectRpc, RatedLine, Receivables, ResourceRpc, Standings, UsageIntake, UsageRpc,
+    Acceptance, BillableProject, CatalogRpc, DebtStanding, ForecastPayment, IntakeLimits, InvoiceForecast,
+    PortError, ProjectId, ProjectRpc, RatedLine, Receivables, ResourceRpc, Standings, UsageIntake, UsageRpc,
 };
 use florin_settlement::{Currency, Instant, Money, Month};
 use florin_testbed::TestDatabase;
@@ -141,7 +141,7 @@ impl House {
     }
 
     pub(crate) fn usage(&self) -> UsageRpc {
-        let intake = UsageIntake::new(&self.platform, Acceptance::default());
+        let intake = UsageIntake::new(&self.platform, Acceptance::default(), IntakeLimits::default());
         UsageRpc::new(self.platform.clone(), intake, Arc::new(NothingInvoiced))
     }
 

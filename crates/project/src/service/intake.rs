@@ -91,10 +91,8 @@ impl UsageIntake {
         let waiting = Arc::new(Mutex::new(waiting));
         let judge = Judge { clock: platform.clock, acceptance, lives: Lives::default() };
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let writers = match platform.db.backend() {
-            DbBackend::Postgres => cores.clamp(WRITERS_MIN, WRITERS_MAX),
-            _ => WRITERS_MIN,
-        };
+        let is_postgres = platform.db.backend() == DbBackend::Postgres;
+        let writers = if is_postgres { cores.clamp(WRITERS_MIN, WRITERS_MAX) } else { WRITERS_MIN };
         for _ in 0..writers {
             let writer =
                 Writer { platform: platform.clone(), judge: judge.clone(), waiting: Arc::clone(&waiting) };

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod confirmation;
 pub(crate) mod issuer;
 pub(crate) mod legal_form;
+pub(crate) mod parties;
 pub(crate) mod password;
 pub(crate) mod right;
 pub(crate) mod secret;

@@ -20,6 +20,7 @@ pub use domain::{
     account::{Account, AccountState, LANGUAGES, Profile},
     issuer::Issuer,
     legal_form::LegalForm,
+    parties::Parties,
     terms::TermsDocument,
     vat::Treatment,
 };

@@ -3,38 +3,10 @@
 //! Always holds: made of the order as it was placed and of its parties as they were then, and of nothing else: the
 //! same bytes whenever it is produced (R8.6). What was paid, and with which VAT, is the purchase invoice's to say.
 
-use florin_account::{Account, Issuer};
+use florin_account::Parties;
+use florin_platform::html::escaped;
 
-use crate::domain::order::{CREDIT_MONTHS, CreditOrder, Parties, WITHDRAWAL_DAYS};
-
-/// The parties of an order placed now, line by line.
-pub(crate) fn parties(account: &Account, issuer: &Issuer) -> Parties {
-    let profile = &account.profile;
-    let person = format!("{} {}", profile.given_name, profile.family_name);
-    let place = |code: &str, city: &str| format!("{code} {city}").trim().to_owned();
-    let lines = |lines: &[&str]| {
-        lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-    };
-    Parties {
-        language: profile.language.clone(),
-        seller: lines(&[
-            &issuer.legal_name,
-            &issuer.street,
-            &place(&issuer.postal_code, &issuer.city),
-            &issuer.country,
-            &issuer.vat_number,
-        ]),
-        buyer: lines(&[
-            &profile.organisation,
-            &person,
-            &profile.street,
-            &place(&profile.postal_code, &profile.city),
-            &profile.region,
-            &profile.country,
-            profile.vat_number.as_deref().unwrap_or_default(),
-        ]),
-    }
-}
+use crate::domain::order::{CREDIT_MONTHS, CreditOrder, WITHDRAWAL_DAYS};
 
 /// What a document says in one language.
 struct Words {
@@ -224,29 +196,4 @@ pub(crate) fn order_html(order: &CreditOrder, parties: &Parties) -> String {
 /// What the document is called as a file.
 pub(crate) fn file_name(order: &CreditOrder) -> String {
     format!("{}.html", order.number)
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn what_customers_wrote_is_text() {
-        assert_eq!(escaped("<b>\"A&B\"</b>'"), "&lt;b&gt;&quot;A&amp;B&quot;&lt;/b&gt;&#39;");
-    }
 }

@@ -64,7 +64,9 @@ pub mod disputes {
 
 /// Lots: which can pay, what a plan takes, what is forfeited (R6.8, R7.6).
 pub mod lots {
-    pub use crate::service::lots::{GiveBack, alive_for, debit, forfeit, give_back, of_accounts};
+    pub use crate::service::lots::{
+        GiveBack, alive_for, debit, forfeit, give_back, lapsed, of_accounts, purchases,
+    };
 }
 
 /// Voucher codes (R6.6).

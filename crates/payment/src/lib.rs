@@ -51,6 +51,6 @@ pub use service::{
         default_method, default_methods, disputes, fallbacks, find, find_method, has_captured, methods_valid,
         of_reference,
     },
-    refunds::refund,
+    refunds::{refund, refundable},
     sandbox::{CustomerDecisions, Decided, Decision},
 };

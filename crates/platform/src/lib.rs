@@ -16,6 +16,7 @@ pub mod coalesce;
 pub mod column;
 pub mod db;
 pub mod etag;
+pub mod html;
 pub mod id;
 pub mod idempotency;
 pub mod job;

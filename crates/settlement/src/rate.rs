@@ -139,6 +139,14 @@ impl Quantity {
         Self::try_new(self.0.checked_add(other.0).ok_or(RateError::TooLarge)?)
     }
 
+    /// What is left of it without `other`.
+    ///
+    /// # Errors
+    /// [`RateError::Negative`], if that is more.
+    pub fn checked_sub(self, other: Self) -> Result<Self, RateError> {
+        Self::try_new(self.0.checked_sub(other.0).ok_or(RateError::TooLarge)?)
+    }
+
     /// The exact product, as of a size and the hours it was held (R5.4). Refused, not rounded, when it
     /// needs more than 10 decimals.
     ///

@@ -411,17 +411,6 @@ pub enum Paid {
     NotPayable,
 }
 
-/// Seller and buyer as they were when an order was placed: what its document says (R6.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Parties {
-    /// The buyer's language.
-    pub language: String,
-    /// The seller, line by line.
-    pub seller: String,
-    /// The buyer, line by line; empty once their personal data is erased (R2.8).
-    pub buyer: String,
-}
-
 /// Letters and digits nobody confuses.
 const READABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

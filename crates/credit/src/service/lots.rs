@@ -2,7 +2,7 @@
 
 use florin_account::Account;
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId};
-use florin_settlement::{Instant, Lot, Money, Plan};
+use florin_settlement::{Instant, Lot, LotId, Money, Plan};
 use sea_orm::ConnectionTrait;
 
 use super::{
@@ -50,6 +50,45 @@ pub async fn of_accounts(
 ) -> Result<Vec<(AccountId, Lot)>, Error> {
     let lots = store::lot::with_value_of(connection, accounts).await?;
     lots.iter().map(|lot| Ok((lot.account, lot.for_settlement()?))).collect()
+}
+
+/// The lots of many accounts that expired after `since` and not after `at`, and whose lapse is recorded, each as it
+/// was when it expired: they are what a settlement at `at` would have considered had nobody recorded it (R6.8, R7.8).
+///
+/// # Errors
+/// [`Error::Database`]; [`Error::Lot`] for a corrupt row.
+pub async fn lapsed(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+    since: Instant,
+    at: Instant,
+) -> Result<Vec<(AccountId, Lot)>, Error> {
+    let lots = store::lot::lapsed_of(connection, accounts, since, at).await?;
+    lots.iter().map(|lot| Ok((lot.account, lot.for_settlement()?))).collect()
+}
+
+/// Of those of `lots` that are cloud credit, or what came back of some: the purchase invoice it was bought with, by
+/// resource name; in the order given (R7.4).
+///
+/// # Errors
+/// [`Error::Database`].
+pub async fn purchases(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lots: &[LotId],
+) -> Result<Vec<(LotId, String)>, Error> {
+    let keys: Vec<_> = lots.iter().map(|lot| (account, credit_id(*lot))).collect();
+    let own = store::lot::find_many(connection, &keys).await?;
+    let roots: Vec<_> = own.values().map(|lot| (account, lot.root())).collect();
+    let roots = store::lot::find_many(connection, &roots).await?;
+    let mut purchases = Vec::with_capacity(lots.len());
+    for lot in lots {
+        let root = own.get(&credit_id(*lot)).and_then(|own| roots.get(&own.root()));
+        let Some(Origin::CreditOrder(order)) = root.map(|root| &root.origin) else { continue };
+        let order = store::order::find(connection, account, *order).await?;
+        purchases.extend(order.and_then(|order| order.purchase_invoice).map(|invoice| (*lot, invoice)));
+    }
+    Ok(purchases)
 }
 
 /// Takes from lots what plans say, each for the invoice named beside it: the only way an invoice debits a

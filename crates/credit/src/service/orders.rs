@@ -6,7 +6,7 @@
 //! | exactly one lot | the order's state decides; the lot's origin is unique in the database as well |
 //! | when is an order expired | when its instant has come and no payment is on its way; the job only writes it down |
 
-use florin_account::{Account, LegalForm};
+use florin_account::{Account, LegalForm, Parties};
 use florin_payment::Payment;
 use florin_platform::{
     audit,
@@ -23,7 +23,6 @@ use sea_orm::ConnectionTrait;
 
 use super::{ledger, lots, query, top_up};
 use crate::{
-    documents,
     domain::{
         lot::{CreditLot, NewLot, Origin},
         order::{
@@ -131,7 +130,7 @@ pub async fn create(
     store::order::insert(tx, &order).await?;
     let issuer = florin_account::issuer(tx, &new.account.issuer).await?;
     let issuer = issuer.ok_or_else(|| Error::NotFound(format!("issuers/{}", new.account.issuer)))?;
-    let parties = documents::parties(new.account, &issuer);
+    let parties = Parties::of(new.account, &issuer);
     store::charge::insert_parties(tx, order.account, order.id, &parties).await?;
     store::order::insert_link(tx, digest(&links.token(order.account, order.id)), order.account, order.id)
         .await?;

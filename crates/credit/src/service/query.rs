@@ -1,6 +1,6 @@
 //! Reads, also for the slices above.
 
-use florin_account::{Account, AccountState, rights};
+use florin_account::{Account, AccountState, Parties, rights};
 use florin_platform::{
     call::Call,
     db::Reader,
@@ -19,7 +19,7 @@ use crate::{
         grant::Grant,
         lot::{CreditId, LotStanding, LotState},
         movement::Movement,
-        order::{CreditOrder, OrderId, Parties},
+        order::{CreditOrder, OrderId},
         project_ref::ProjectId,
         redemption::Redemption,
     },

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use florin_account::Parties;
 use florin_payment::PaymentId;
 use florin_platform::{
     column::{At, CorruptRow},
@@ -12,7 +13,7 @@ use florin_platform::{
 use florin_settlement::{Instant, Money, TaxCategory, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 
-use crate::domain::order::{OrderId, Parties, Price};
+use crate::domain::order::{OrderId, Price};
 
 const TABLE: &str = "credit_order_charge";
 

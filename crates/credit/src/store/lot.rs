@@ -8,12 +8,15 @@ use florin_platform::{
     id::AccountId,
     set::{Kind, Set as Rows, is_among},
 };
-use florin_settlement::{LotKind, Money, Restriction};
+use florin_settlement::{Instant, LotKind, Money, Restriction};
 use sea_orm::{
     ConnectionTrait, DbErr, ExprTrait, FromQueryResult, QueryOrder, QuerySelect, Set, entity::prelude::*,
 };
 
-use super::{loyalty, movement::Filter};
+use super::{
+    loyalty,
+    movement::{self, Filter},
+};
 use crate::domain::{
     grant::GrantId,
     lot::{CreditId, CreditLot, Origin, ReturnCause, Returned},
@@ -260,6 +263,41 @@ pub(crate) async fn with_value_of(
             lots.push(CreditLot::try_from(row)?);
         }
     }
+    Ok(lots)
+}
+
+/// The lots of many accounts that expired after `since` and not after `at` and whose lapse is recorded, each with what
+/// it held when it expired; by account and id.
+pub(crate) async fn lapsed_of(
+    connection: &impl ConnectionTrait,
+    accounts: &[AccountId],
+    since: Instant,
+    at: Instant,
+) -> Result<Vec<CreditLot>, DbErr> {
+    let mut lots = Vec::new();
+    for chunk in accounts.chunks(BINDS_MAX - 3) {
+        let rows = Entity::find()
+            .filter(is_among(connection.get_database_backend(), Column::AccountId, chunk))
+            .filter(Column::Remaining.eq(Minor(0)))
+            .filter(Column::ExpiresAt.gt(At::from(since)).and(Column::ExpiresAt.lte(At::from(at))))
+            .order_by_asc(Column::AccountId)
+            .order_by_asc(Column::Id)
+            .all(connection)
+            .await?;
+        for row in rows {
+            lots.push(CreditLot::try_from(row)?);
+        }
+    }
+    let keys: Vec<_> = lots.iter().map(|lot| (lot.account, lot.id)).collect();
+    let lapses = movement::lapses(connection, &keys).await?;
+    // Of a lot that was used up nothing was left to lapse.
+    lots.retain_mut(|lot| match lapses.get(&lot.id) {
+        Some(minor) => {
+            lot.remaining = Money::new(*minor, lot.initial.currency());
+            true
+        }
+        None => false,
+    });
     Ok(lots)
 }
 

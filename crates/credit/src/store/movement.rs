@@ -1,5 +1,7 @@
 //! Rows of movements: appended, never changed. Also what they add up to.
 
+use std::collections::HashMap;
+
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
@@ -127,6 +129,29 @@ pub(crate) async fn of_reference(
     let values = [account.into(), kind.as_str().into(), reference.into()];
     let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
     rows.iter().map(|row| Ok(Movement::try_from(Row::from_query_result(row, "")?)?)).collect()
+}
+
+/// What of these lots has lapsed because they expired, in minor units, by lot.
+pub(crate) async fn lapses(
+    connection: &impl ConnectionTrait,
+    lots: &[(AccountId, CreditId)],
+) -> Result<HashMap<CreditId, i64>, DbErr> {
+    let mut lapses = HashMap::new();
+    if lots.is_empty() {
+        return Ok(lapses);
+    }
+    let mut wanted = Set::new([("account_id", Kind::Uuid), ("lot_id", Kind::Uuid)], lots.len());
+    lots.iter().for_each(|(account, lot)| wanted.push([(*account).into(), (*lot).into()]));
+    let text = |rows: &str| {
+        format!(
+            "SELECT m.lot_id, m.amount FROM credit_movement m JOIN {rows} \
+             ON m.account_id = v.account_id AND m.lot_id = v.lot_id WHERE m.kind = 'EXPIRED'"
+        )
+    };
+    for row in wanted.read(connection, text).await? {
+        lapses.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    }
+    Ok(lapses)
 }
 
 /// What a lot's movements of one kind add up to, and the place of the last of them.

@@ -9,6 +9,7 @@
 
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire};
 use florin_settlement::{Instant, Money};
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{
     names::payment_name,
@@ -49,13 +50,27 @@ pub async fn refund(
     if let Some(known) = store::refund::for_purpose(tx, account, payment.id, &purpose).await? {
         return Ok(known.id);
     }
-    let promised = store::refund::promised(tx, account, payment.id).await?;
-    let left = payment.amount.minor().saturating_sub(payment.disputed.minor()).saturating_sub(promised);
-    let fits = amount.currency() == payment.amount.currency() && (1..=left).contains(&amount.minor());
-    if !payment.was_captured() || !fits {
+    let left = refundable(tx, &payment).await?;
+    let fits = amount.currency() == left.currency() && (1..=left.minor()).contains(&amount.minor());
+    if !fits {
         return Err(Error::NotRefundable(payment_name(account, payment.id)));
     }
     send_back(tx, at, &payment, amount, purpose).await
+}
+
+/// What of `payment` can still go back: what was captured, less what the bank took back and what has gone back or
+/// is going to. Under its account's lock it stays true until the transaction ends.
+///
+/// # Errors
+/// [`DbErr`].
+pub async fn refundable(connection: &impl ConnectionTrait, payment: &Payment) -> Result<Money, DbErr> {
+    let currency = payment.amount.currency();
+    if !payment.was_captured() {
+        return Ok(Money::zero(currency));
+    }
+    let promised = store::refund::promised(connection, payment.account, payment.id).await?;
+    let left = payment.amount.minor().saturating_sub(payment.disputed.minor()).saturating_sub(promised);
+    Ok(Money::new(left.max(0), currency))
 }
 
 /// Stores the refund of so much of `payment`.

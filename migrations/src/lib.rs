@@ -26,6 +26,7 @@ mod m0012_usage;
 mod m0013_collection;
 mod m0014_funding;
 mod m0016_usage_hour;
+mod m0017_corrections;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_collection::Step),
             Box::new(m0014_funding::Step),
             Box::new(m0016_usage_hour::Step),
+            Box::new(m0017_corrections::Step),
         ]
     }
 }

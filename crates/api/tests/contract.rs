@@ -49,7 +49,7 @@ const REPEATABLE_BY_THEMSELVES: [&str; 2] =
     ["florin.project.v1.UsageService.RecordUsage", "florin.project.v1.UsageService.StreamUsage"];
 
 /// Where money or value moves, or a month is billed.
-const MONEY_MOVES: [&str; 10] = [
+const MONEY_MOVES: [&str; 11] = [
     "florin.credit.v1.CreditOrderService.CreateCreditOrder",
     "florin.credit.v1.CreditOrderService.PayCreditOrder",
     "florin.credit.v1.GrantService.GrantLaunchPad",
@@ -59,6 +59,7 @@ const MONEY_MOVES: [&str; 10] = [
     "florin.invoicing.v1.CollectionService.PayDebt",
     "florin.invoicing.v1.CollectionService.PayInvoice",
     "florin.invoicing.v1.CollectionService.WriteOffDebt",
+    "florin.invoicing.v1.InvoiceService.CreateCreditNote",
     "florin.project.v1.ProjectService.CreateProject",
 ];
 

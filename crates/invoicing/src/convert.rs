@@ -3,5 +3,6 @@
 pub(crate) mod billing_run;
 pub(crate) mod collection;
 pub(crate) mod credit_note;
+pub(crate) mod document;
 pub(crate) mod explanation;
 pub(crate) mod invoice;

@@ -6,6 +6,7 @@ pub(crate) mod credit_note;
 pub(crate) mod debt;
 pub(crate) mod draft;
 pub(crate) mod dunning;
+pub(crate) mod extent;
 pub(crate) mod invoice;
 pub(crate) mod number;
 pub(crate) mod record;

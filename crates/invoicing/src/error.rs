@@ -244,12 +244,18 @@ impl From<Error> for Status {
                         .with("line_number", line)
                         .with("left", left)
                 }
+                CorrectionError::NothingLeft => {
+                    Refusal::failed_precondition(ErrorReason::CreditNoteExceedsInvoice, error.to_string())
+                }
+                CorrectionError::BoughtCredit => {
+                    Refusal::failed_precondition(ErrorReason::BoughtCreditNotRefundable, error.to_string())
+                }
                 CorrectionError::Nothing
                 | CorrectionError::UnknownLine(_)
-                | CorrectionError::NotAnAmount(_) => {
-                    Refusal::invalid(Violations::one("lines", error.to_string()))
-                }
-                CorrectionError::Proof(_)
+                | CorrectionError::NotAnAmount(_)
+                | CorrectionError::BelowZero => Refusal::invalid(Violations::one("lines", error.to_string())),
+                CorrectionError::Quantity(_)
+                | CorrectionError::Proof(_)
                 | CorrectionError::Due(_)
                 | CorrectionError::Plan(_)
                 | CorrectionError::GiveBack(_)

@@ -9,6 +9,7 @@
 
 mod acts;
 mod convert;
+mod documents;
 mod domain;
 mod error;
 mod events;
@@ -23,18 +24,19 @@ pub use acts::acts;
 pub use domain::{
     billing_run::{BillingRun, BillingRunId},
     credit_note::{
-        CorrectionError, CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Reduction, Returned,
-        credit_note_name,
+        CorrectionError, CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Reduction, Refunded,
+        Returned, credit_note_name,
     },
     debt::{Debt, DebtCause, DebtEnding, DebtId, debt_name},
     dunning::{Dunning, DunningRules, Hold, NextStep, Stage, Step},
+    extent::{Extent, Measure, Portion},
     invoice::{CauseId, Invoice, InvoiceId, invoice_name},
     standing::InvoiceState,
 };
 pub use error::Error;
 pub use grpc::{billing_runs::BillingRunRpc, collection::CollectionRpc, invoices::InvoiceRpc};
 pub use service::{
-    credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
+    credit_note::{CreditedMoney, NewCreditNote, issue_credit_note},
     dispute::Reversals,
     dunning::Dunnings,
     final_invoice::FinalInvoices,

@@ -1,11 +1,14 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
 pub(crate) mod advance;
+pub(crate) mod bounces;
 pub(crate) mod collect;
 pub(crate) mod collection;
+pub(crate) mod correct;
 pub(crate) mod credit_note;
 pub(crate) mod debts;
 pub(crate) mod dispute;
+pub(crate) mod documents;
 pub(crate) mod dunning;
 pub(crate) mod estimate;
 pub(crate) mod final_invoice;
@@ -17,6 +20,7 @@ pub(crate) mod pay;
 pub(crate) mod ports;
 pub(crate) mod purchase;
 pub(crate) mod query;
+pub(crate) mod returns;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod settle;

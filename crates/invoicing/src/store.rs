@@ -1,6 +1,7 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod billing_run;
+pub(crate) mod bounce;
 pub(crate) mod credit_note;
 pub(crate) mod debit;
 pub(crate) mod debt;
@@ -11,7 +12,9 @@ pub(crate) mod dunning;
 pub(crate) mod invoice;
 pub(crate) mod line;
 pub(crate) mod number;
+pub(crate) mod parties;
 pub(crate) mod receivables;
+pub(crate) mod refund;
 pub(crate) mod set_aside;
 pub(crate) mod settlement;
 pub(crate) mod standing;

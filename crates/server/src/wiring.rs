@@ -191,7 +191,11 @@ pub(crate) async fn wire(
         BudgetServiceServer(BudgetRpc::new(platform.clone())),
         CatalogServiceServer(CatalogRpc::new(platform.clone())),
         UsageServiceServer(UsageRpc::new(platform.clone(), intake, Arc::new(Forecasts))),
-        InvoiceServiceServer(InvoiceRpc::new(platform.clone())),
+        InvoiceServiceServer(InvoiceRpc::new(
+            platform.clone(),
+            payments.clone(),
+            config.approval_limits.clone()
+        )),
         BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
         CollectionServiceServer(CollectionRpc::new(
             platform.clone(),

@@ -90,7 +90,7 @@ pub(crate) fn hold(request: &wire::HoldDeletionRequest) -> Result<AccountId, Vio
     violations.finish_with(account)
 }
 
-fn reason(violations: &mut Violations, reason: &str) {
+pub(crate) fn reason(violations: &mut Violations, reason: &str) {
     let fits = (1..=REASON_CHARACTERS_MAX).contains(&reason.trim().chars().count());
     violations.check("reason", fits, format!("must be 1 to {REASON_CHARACTERS_MAX} characters"));
 }

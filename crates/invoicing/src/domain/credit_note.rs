@@ -8,14 +8,16 @@
 
 use std::collections::BTreeMap;
 
+use florin_payment::PaymentId;
 use florin_platform::id::{AccountId, Id, Kind};
 use florin_project::ProjectId;
 use florin_settlement::{
     AccountRef, Currency, Due, DueError, EarlierReturns, GiveBackError, Instant, LotId, Money, MoneyError,
-    PlanError, ProjectRef, ReturnedCredit, RoundingError, give_back, plan, rounding,
+    PlanError, ProjectRef, Quantity, RateError, ReturnedCredit, RoundingError, give_back, plan, rounding,
 };
 
 use super::{
+    charge::Charge,
     draft::due_line,
     invoice::{Content, InvoiceId, TaxLine},
     record::{ProofError, SettlementRecord, prove},
@@ -71,6 +73,17 @@ pub struct Reduction {
     pub line: u32,
     /// How much of its net; above zero.
     pub net: Money,
+    /// How many of its units that is, if it was told in units.
+    pub quantity: Option<Quantity>,
+}
+
+/// What of a note's money went back of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refunded {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How much, with VAT.
+    pub amount: Money,
 }
 
 /// Credit that was given back to a new lot, in place of the one it was taken from.
@@ -130,6 +143,9 @@ pub struct CreditNote {
     pub totals: CreditTotals,
     /// What of the amount lowered what was still unpaid of the invoice.
     pub lowered_debt: Money,
+    /// What of the amount goes back through the provider, by payment. What neither lowered a debt nor goes back was
+    /// never paid, or the bank had taken it back.
+    pub refunds: Vec<Refunded>,
     /// When it was issued.
     pub issued: Instant,
 }
@@ -139,6 +155,22 @@ impl CreditNote {
     #[must_use]
     pub fn name(&self) -> String {
         credit_note_name(self.account, self.id)
+    }
+
+    /// What goes back through the provider, with VAT.
+    ///
+    /// # Errors
+    /// [`MoneyError`], if the rows are corrupt.
+    pub fn refunded(&self) -> Result<Money, MoneyError> {
+        Money::sum(self.refunds.iter().map(|refund| refund.amount), self.currency)
+    }
+
+    /// What it gives: credit and money together.
+    ///
+    /// # Errors
+    /// [`MoneyError`], if they do not fit.
+    pub fn value(&self) -> Result<Money, MoneyError> {
+        self.totals.credit_returned.checked_add(self.totals.amount_incl_tax)
     }
 }
 
@@ -153,6 +185,8 @@ pub fn credit_note_name(account: AccountId, note: CreditNoteId) -> String {
 pub(crate) struct Earlier {
     /// By line.
     pub(crate) lines: BTreeMap<u32, Money>,
+    /// In units, by line, where it was told in units.
+    pub(crate) quantities: BTreeMap<u32, Quantity>,
     /// By category and rate.
     pub(crate) tax_lines: Vec<TaxLine>,
     /// By lot.
@@ -166,10 +200,33 @@ impl Earlier {
     pub(crate) fn none(currency: Currency) -> Self {
         Self {
             lines: BTreeMap::new(),
+            quantities: BTreeMap::new(),
             tax_lines: Vec::new(),
             returned: Vec::new(),
             net_money: Money::zero(currency),
         }
+    }
+
+    /// With what a note credited of a line.
+    pub(crate) fn add(&mut self, reduction: &Reduction) -> Result<(), CorrectionError> {
+        let zero = Money::zero(reduction.net.currency());
+        let net = self.lines.entry(reduction.line).or_insert(zero);
+        *net = net.checked_add(reduction.net)?;
+        if let Some(quantity) = reduction.quantity {
+            let sum = self.quantities.entry(reduction.line).or_insert(Quantity::ZERO);
+            *sum = sum.checked_add(quantity)?;
+        }
+        Ok(())
+    }
+
+    /// What is left to credit of the net of `charge`, which is line `line`.
+    pub(crate) fn left_of(&self, line: u32, charge: &Charge) -> Result<Money, MoneyError> {
+        self.lines.get(&line).map_or(Ok(charge.net), |credited| charge.net.checked_sub(*credited))
+    }
+
+    /// How many units of a line were credited.
+    pub(crate) fn quantity_of(&self, line: u32) -> Quantity {
+        self.quantities.get(&line).copied().unwrap_or(Quantity::ZERO)
     }
 }
 
@@ -189,6 +246,15 @@ pub enum CorrectionError {
     /// Nothing is credited.
     #[error("nothing is credited")]
     Nothing,
+    /// Notes before have credited everything.
+    #[error("everything is credited already")]
+    NothingLeft,
+    /// Bought credit is not given back as money (R6.2): an order's payment is disputed or withdrawn from.
+    #[error("bought credit is not refundable")]
+    BoughtCredit,
+    /// With the VAT of what moved to another rate it would come to less than nothing, by rounding.
+    #[error("with its VAT it comes to less than nothing; credit more at once")]
+    BelowZero,
     /// The invoice has no such line, or it is named twice.
     #[error("the invoice has no line {0}, or it is named twice")]
     UnknownLine(u32),
@@ -215,9 +281,12 @@ pub enum CorrectionError {
     /// It cannot be given back.
     #[error("it cannot be given back")]
     GiveBack(#[from] GiveBackError),
-    /// The tax does not fit.
-    #[error("the tax is out of range")]
+    /// The tax, or what so many units come to, does not fit.
+    #[error("the tax or the net is out of range")]
     Rounding(#[from] RoundingError),
+    /// The units do not fit.
+    #[error("the units are out of range")]
+    Quantity(#[from] RateError),
     /// The sums do not fit.
     #[error("the sums are out of range")]
     Money(#[from] MoneyError),
@@ -272,6 +341,9 @@ pub(crate) fn correct(
         tax_total,
         amount_incl_tax: net_money.checked_add(tax_total)?,
     };
+    if totals.amount_incl_tax.is_negative() {
+        return Err(CorrectionError::BelowZero);
+    }
     Ok(Correction { lines, tax_lines, credit: given.credit().to_vec(), totals })
 }
 
@@ -284,18 +356,14 @@ fn checked(
     let mut lines: Vec<Reduction> = Vec::with_capacity(reductions.len());
     for reduction in reductions {
         let line = reduction.line;
-        let known = index(line).and_then(|index| content.lines.get(index));
-        let charge = known.ok_or(CorrectionError::UnknownLine(line))?;
+        let charge = content.line(line).ok_or(CorrectionError::UnknownLine(line))?;
         if lines.iter().any(|other| other.line == line) {
             return Err(CorrectionError::UnknownLine(line));
         }
         if !reduction.net.is_positive() || reduction.net.currency() != content.currency {
             return Err(CorrectionError::NotAnAmount(line));
         }
-        let left = match earlier.lines.get(&line) {
-            Some(credited) => charge.net.checked_sub(*credited)?,
-            None => charge.net,
-        };
+        let left = earlier.left_of(line, charge)?;
         if reduction.net.compare(left)?.is_gt() {
             return Err(CorrectionError::MoreThanInvoiced { line, left });
         }
@@ -308,10 +376,6 @@ fn checked(
     Ok(lines)
 }
 
-fn index(line: u32) -> Option<usize> {
-    usize::try_from(line).ok()?.checked_sub(1)
-}
-
 /// What is left of the lines once they are reduced; those of which nothing is left are left out.
 fn left(
     content: &Content,
@@ -321,9 +385,7 @@ fn left(
     let mut lines = Vec::with_capacity(content.lines.len());
     for (number, charge) in (1_u32..).zip(&content.lines) {
         let mut line = due_line(number, charge);
-        if let Some(credited) = earlier.lines.get(&number) {
-            line.net = line.net.checked_sub(*credited)?;
-        }
+        line.net = earlier.left_of(number, charge)?;
         if let Some(reduction) = reductions.iter().find(|reduction| reduction.line == number) {
             line.net = line.net.checked_sub(reduction.net)?;
         }

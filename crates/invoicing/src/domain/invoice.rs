@@ -110,6 +110,14 @@ pub struct Content {
     pub totals: Totals,
 }
 
+impl Content {
+    /// Line `number`, from 1.
+    #[must_use]
+    pub fn line(&self, number: u32) -> Option<&Charge> {
+        self.lines.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+}
+
 /// What one funding kind covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Debit {

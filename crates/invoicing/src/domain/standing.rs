@@ -124,37 +124,6 @@ impl Standing {
             Self::Paid { .. } | Self::Overdue { .. } | Self::WrittenOff => None,
         }
     }
-
-    /// The bank took back the money of `payment`; nothing if that did not pay the invoice.
-    #[must_use]
-    pub fn bounced(self, payment: PaymentId) -> Option<Self> {
-        match self {
-            Self::Paid { payment: by, .. } if by == Some(payment) => {
-                Some(Self::Overdue { payment: Some(payment) })
-            }
-            Self::Issued
-            | Self::Collecting { .. }
-            | Self::Paid { .. }
-            | Self::Overdue { .. }
-            | Self::WrittenOff => None,
-        }
-    }
-
-    /// The money of `payment`, which had bounced, is here again at `at`; nothing if something else has paid
-    /// since, or is about to.
-    #[must_use]
-    pub fn bounce_reversed(self, payment: PaymentId, at: Instant) -> Option<Self> {
-        match self {
-            Self::Overdue { payment: last } if last == Some(payment) => {
-                Some(Self::Paid { payment: Some(payment), at })
-            }
-            Self::Issued
-            | Self::Collecting { .. }
-            | Self::Paid { .. }
-            | Self::Overdue { .. }
-            | Self::WrittenOff => None,
-        }
-    }
 }
 
 impl InvoiceState {
@@ -210,19 +179,6 @@ mod tests {
         assert_eq!(paid.received(first, at()), Receipt::AlreadyPaid);
         assert_eq!(paid.received(second, at()), Receipt::Unwanted);
         assert_eq!(Standing::WrittenOff.received(first, at()), Receipt::Unwanted);
-    }
-
-    #[test]
-    fn money_that_bounces_is_owed_once_and_pays_again_when_it_comes_back() {
-        let (first, second) = (PaymentId::generate(at()), PaymentId::generate(at()));
-        let paid = Standing::Paid { payment: Some(first), at: at() };
-        let overdue = Standing::Overdue { payment: Some(first) };
-        assert_eq!(paid.bounced(first), Some(overdue));
-        assert_eq!(overdue.bounced(first), None);
-        assert_eq!(paid.bounced(second), None);
-        assert_eq!(overdue.bounce_reversed(first, at()), Some(paid));
-        assert_eq!(paid.bounce_reversed(first, at()), None);
-        assert_eq!(Standing::Collecting { payment: second }.bounce_reversed(first, at()), None);
     }
 
     #[test]

@@ -15,13 +15,13 @@ use florin_platform::{
 };
 use florin_settlement::{Instant, Money, Percentage};
 
-use super::{debts, pay::has_earned};
+use super::{bounces, debts};
 use crate::{
     domain::{
         debt::{Debt, DebtCause, DebtEnding},
         dunning::Dunning,
-        invoice::{Invoice, InvoiceId, invoice_name},
-        standing::{Receipt, Standing},
+        invoice::{Content, Invoice, InvoiceId, Occasion, invoice_name},
+        standing::Receipt,
     },
     error::Error,
     events::InvoicePaid,
@@ -82,14 +82,10 @@ pub(crate) async fn paid(
     let invoice = owned(tx, payment.account, debt.invoice).await?;
     debts::end(tx, at, call, &invoice, debt, DebtEnding::Paid(payment.id)).await?;
     tell_paid(tx, at, &invoice, payment, debt.owed()?).await?;
-    // Who pays again what had bounced has earned before.
-    if !has_earned(debt) {
-        earn(tx, at, call, &invoice).await?;
-    }
-    Ok(())
+    earn(tx, at, call, &invoice).await
 }
 
-async fn tell_paid(
+pub(crate) async fn tell_paid(
     tx: &Tx,
     at: Instant,
     invoice: &Invoice,
@@ -105,18 +101,40 @@ async fn tell_paid(
     Ok(())
 }
 
-/// Loyalty is earned on what was paid in money, net, rounded down (R6.7); bought credit earns none.
-async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice) -> Result<(), Error> {
+/// Loyalty is earned on what was paid in money and not credited, net, rounded down (R6.7); bought credit earns none.
+/// Done again it gives nothing; what a bounce took back is earned again.
+pub(crate) async fn earn(tx: &Tx, at: Instant, call: &Call, invoice: &Invoice) -> Result<(), Error> {
     let content = &invoice.content;
+    let credited = store::credit_note::net_money(tx, content.account, invoice.id, content.currency).await?;
+    earn_on(tx, at, call, invoice, content.totals.net_after_credit.checked_sub(credited)?).await
+}
+
+/// As [`earn`], on what is known to be paid in money, net.
+pub(crate) async fn earn_on(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    invoice: &Invoice,
+    net: Money,
+) -> Result<(), Error> {
+    let content = &invoice.content;
+    match content.occasion {
+        Occasion::Purchase(_) => return Ok(()),
+        Occasion::Monthly(_) | Occasion::ProRata { .. } | Occasion::Final => {}
+    }
     let account = account(tx, content.account).await?;
+    let rate = loyalty_rate(tx, content).await?;
+    florin_credit::loyalty::earn(tx, at, call, &account, &invoice.name(), net, rate).await?;
+    Ok(())
+}
+
+/// What share of what is paid in money the issuer of `content` gives as loyalty.
+pub(crate) async fn loyalty_rate(tx: &Tx, content: &Content) -> Result<Percentage, Error> {
     let issuer = florin_account::issuer(tx, &content.issuer)
         .await?
         .ok_or_else(|| Error::NotFound(format!("issuers/{}", content.issuer)))?;
-    let rate = Percentage::try_new(issuer.loyalty_rate.percent())
-        .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
-    let net = content.totals.net_after_credit;
-    florin_credit::loyalty::earn(tx, at, call, &account, &invoice.name(), net, rate).await?;
-    Ok(())
+    Ok(Percentage::try_new(issuer.loyalty_rate.percent())
+        .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?)
 }
 
 /// The money will not come: OVERDUE, and a debt (R9.1). Of a debt there is already, the dunning goes on.
@@ -167,8 +185,7 @@ async fn after_decline(
     })
 }
 
-/// The bank took back money that paid the invoice: OVERDUE again, and a debt of so much (R3.7). Of money that
-/// did not pay it, nothing is owed.
+/// The bank took back money that had paid the invoice: OVERDUE again, and a debt of so much (R3.7).
 pub(crate) async fn bounced(
     tx: &Tx,
     at: Instant,
@@ -177,45 +194,13 @@ pub(crate) async fn bounced(
     payment: &Payment,
     dispute: &Dispute,
 ) -> Result<(), Error> {
-    reopen(tx, at, call, id, payment, dispute.amount).await
-}
-
-/// `amount` of what `payment` had paid of the invoice is owed again.
-pub(crate) async fn reopen(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    id: InvoiceId,
-    payment: &Payment,
-    amount: Money,
-) -> Result<(), Error> {
-    let invoice = owned(tx, payment.account, id).await?;
-    if let Some(overdue) = invoice.standing.bounced(payment.id) {
-        debts::open(tx, at, call, &invoice, overdue, amount, DebtCause::Bounced).await?;
+    if bounces::is_known(tx, payment, dispute).await? {
+        return Ok(());
     }
-    Ok(())
+    bounces::opened(tx, at, call, id, payment, (dispute.id, dispute.amount)).await
 }
 
-/// Money that bounced is here again: what is still owed for it is paid.
-pub(crate) async fn bounce_reversed(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    id: InvoiceId,
-    payment: &Payment,
-) -> Result<(), Error> {
-    let invoice = owned(tx, payment.account, id).await?;
-    match store::debt::open_of(tx, payment.account, id).await? {
-        Some(debt) if debt.cause == DebtCause::Bounced => {
-            let invoice = Invoice { standing: Standing::Overdue { payment: Some(payment.id) }, ..invoice };
-            debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await?;
-            tell_paid(tx, at, &invoice, payment, debt.owed()?).await
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-async fn owned(tx: &Tx, account: AccountId, id: InvoiceId) -> Result<Invoice, Error> {
+pub(crate) async fn owned(tx: &Tx, account: AccountId, id: InvoiceId) -> Result<Invoice, Error> {
     let found = store::document::find(tx, account, id).await?;
     found.ok_or_else(|| Error::NotFound(invoice_name(account, id)))
 }

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | what is locked | the account, by the caller |
 //! | why never more than invoiced | what was credited before is read under that lock; the database refuses it too |
-//! | where does the money go | it lowers what is unpaid of the invoice first; the rest is the caller's to refund |
+//! | where does the money go | it lowers what is unpaid of the invoice first; of the rest what was captured goes back to its source, the provider being asked after the commit |
+//! | what of loyalty the invoice earned | is taken back as far as it was earned on what is credited (R6.7) |
 //! | and where credit had paid | it comes back as new lots, which only a correction of this kind can make |
 
+use florin_account::AccountState;
 use florin_credit::{
     ReturnCause, credit_id,
     lots::{GiveBack, give_back},
-    settlement_id,
+    loyalty, settlement_id,
 };
+use florin_payment::payment_name;
 use florin_platform::{
     audit,
     call::Call,
@@ -23,10 +26,15 @@ use florin_platform::{
 use florin_project::ProjectState;
 use florin_settlement::{Instant, Money, ReturnedCredit};
 
+use super::{
+    collect::{self, loyalty_rate},
+    debts, returns,
+};
 use crate::{
     domain::{
-        credit_note::{CreditNote, CreditNoteId, CreditNoteReason, Reduction, Returned, correct},
-        debt::DebtEnding,
+        credit_note::{Correction, CreditNote, CreditNoteId, CreditNoteReason, Returned, correct},
+        debt::{Debt, DebtEnding},
+        extent::{Extent, reductions},
         invoice::{Invoice, InvoiceId, invoice_name},
         number::{Numbered, Series},
         standing::Standing,
@@ -39,7 +47,7 @@ use crate::{
 /// What happens with the money a note credits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreditedMoney {
-    /// It lowers what is unpaid first; what is left is to be refunded.
+    /// It lowers what is unpaid first; what is left of it and was captured goes back to its source.
     ToCustomer,
     /// The bank has taken it back already (R6.11): it lowers what is unpaid, and nothing is refunded.
     TakenBack,
@@ -52,8 +60,8 @@ pub struct NewCreditNote {
     pub account: AccountId,
     /// The invoice it corrects.
     pub invoice: InvoiceId,
-    /// By how much which lines are reduced.
-    pub reductions: Vec<Reduction>,
+    /// How much of it is credited.
+    pub extent: Extent,
     /// Why.
     pub reason: CreditNoteReason,
     /// Why, in words the customer may read.
@@ -62,26 +70,40 @@ pub struct NewCreditNote {
     pub money: CreditedMoney,
 }
 
-/// A credit note that was issued.
+/// What a credit note will say and do: everything but what only writing it gives, its number and its lots.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuedCreditNote {
-    /// The note.
-    pub note: CreditNote,
-    /// What is to be refunded through the provider, with VAT.
-    pub to_refund: Money,
+pub(crate) struct Decided {
+    /// The invoice it corrects.
+    pub(crate) invoice: Invoice,
+    /// The note, without number and without the lots that come back.
+    pub(crate) note: CreditNote,
+    /// What comes back as credit.
+    pub(crate) credit: Vec<ReturnedCredit>,
+    /// What it lowers.
+    debt: Option<Debt>,
+    /// What is left in money of the invoice once it is credited, net: what loyalty is earned on (R6.7).
+    net_left: Money,
 }
 
-/// Issues a credit note of the account, which is locked.
+/// Issues a credit note of the account, which is locked. What goes back through the provider is in
+/// [`CreditNote::refunds`]; drive those payments after the commit, or leave them to the reconcile job.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Correction`], also for more than was invoiced; [`Error::Collecting`] while the
-/// invoice's payment is on its way: what it will come to is not known yet.
+/// invoice's payment is on its way: what it will come to is not known yet; [`Error::SettlementPending`] while a payment
+/// of the debt it would lower is on its way.
 pub async fn issue_credit_note(
     tx: &Tx,
     at: Instant,
     call: &Call,
     new: &NewCreditNote,
-) -> Result<IssuedCreditNote, Error> {
+) -> Result<CreditNote, Error> {
+    let decided = decide(tx, at, new).await?;
+    write(tx, at, call, decided).await
+}
+
+/// Decides what a credit note says and where its money goes; writes nothing.
+pub(crate) async fn decide(tx: &Tx, at: Instant, new: &NewCreditNote) -> Result<Decided, Error> {
     let owner = new.account;
     let missing = || Error::NotFound(invoice_name(owner, new.invoice));
     let invoice = store::document::find(tx, owner, new.invoice).await?.ok_or_else(missing)?;
@@ -92,12 +114,26 @@ pub async fn issue_credit_note(
     }
     let record = store::settlement::find(tx, owner, new.invoice, content.currency).await?;
     let earlier = store::credit_note::earlier(tx, owner, new.invoice, content.currency).await?;
-    let correction = correct(content, &record, &earlier, &new.reductions)?;
+    let reductions = reductions(content, &earlier, &new.extent)?;
+    let Correction { lines, tax_lines, credit, totals } = correct(content, &record, &earlier, &reductions)?;
+
     let debt = store::debt::open_of(tx, owner, new.invoice).await?;
     let owed = debt.map(|debt| debt.owed()).transpose()?.unwrap_or(Money::zero(content.currency));
-    let lowered_debt = correction.totals.amount_incl_tax.min(owed)?;
-
-    let mut note = CreditNote {
+    let lowered_debt = totals.amount_incl_tax.min(owed)?;
+    if let Some(debt) = debt.filter(|_| lowered_debt.is_positive()) {
+        debt_is_quiet(tx, &debt, new.money).await?;
+    }
+    let rest = totals.amount_incl_tax.checked_sub(lowered_debt)?;
+    let refunds = match new.money {
+        CreditedMoney::ToCustomer => {
+            let paid = rest.checked_sub(unpaid_for_good(tx, &invoice).await?.min(rest)?)?;
+            returns::sources(tx, &invoice, paid).await?
+        }
+        CreditedMoney::TakenBack => Vec::new(),
+    };
+    let net_left =
+        content.totals.net_after_credit.checked_sub(earlier.net_money)?.checked_sub(totals.net_money)?;
+    let note = CreditNote {
         account: owner,
         id: CreditNoteId::generate(at),
         number: String::new(),
@@ -107,36 +143,73 @@ pub async fn issue_credit_note(
         currency: content.currency,
         reason: new.reason,
         explanation: new.explanation.clone(),
-        lines: correction.lines,
-        tax_lines: correction.tax_lines,
+        lines,
+        tax_lines,
         returned: Vec::new(),
-        totals: correction.totals,
+        totals,
         lowered_debt,
+        refunds,
         issued: at,
     };
-    note.returned = returned(tx, at, call, &note, &correction.credit).await?;
-    store::credit_note::insert_parts(tx, &note).await?;
-    if let Some(debt) = debt
-        && lowered_debt.is_positive()
-    {
-        store::debt::lower(tx, owner, debt.id, lowered_debt).await?;
-        if lowered_debt == owed {
-            super::debts::end(tx, at, call, &invoice, &debt, DebtEnding::Credited).await?;
+    Ok(Decided { invoice, note, credit, debt, net_left })
+}
+
+/// That no payment of `debt` is on its way: it would come for more than is owed once the note has lowered it, and go
+/// back. What a bank has taken back is not asked for leave.
+async fn debt_is_quiet(tx: &Tx, debt: &Debt, money: CreditedMoney) -> Result<(), Error> {
+    match money {
+        CreditedMoney::ToCustomer => match debts::on_its_way(tx, debt).await? {
+            Some(payment) => {
+                let payment = payment_name(debt.account, payment.id);
+                Err(Error::SettlementPending { payment, lapses: None })
+            }
+            None => Ok(()),
+        },
+        CreditedMoney::TakenBack => Ok(()),
+    }
+}
+
+/// What of the invoice was written off and no correction has taken since: nobody paid it, so that nothing of it goes
+/// back.
+async fn unpaid_for_good(tx: &Tx, invoice: &Invoice) -> Result<Money, Error> {
+    let (owner, currency) = (invoice.content.account, invoice.content.currency);
+    let mut written_off = Money::zero(currency);
+    for debt in store::debt::of_invoice(tx, owner, invoice.id).await? {
+        if debt.ended.map(|(_, ending)| ending) == Some(DebtEnding::WrittenOff) {
+            written_off = written_off.checked_add(debt.owed()?)?;
         }
     }
-    let name = note.name();
+    let corrected = store::credit_note::corrected(tx, owner, invoice.id, currency).await?;
+    Ok(written_off.checked_sub(corrected.forgiven.min(written_off)?)?)
+}
+
+/// Writes what was decided, in the same transaction.
+pub(crate) async fn write(tx: &Tx, at: Instant, call: &Call, decided: Decided) -> Result<CreditNote, Error> {
+    let Decided { invoice, mut note, credit, debt, net_left } = decided;
+    let (owner, name) = (note.account, note.name());
+    note.returned = returned(tx, at, call, &note, &credit).await?;
+    store::credit_note::insert_parts(tx, &note).await?;
+    if let Some(debt) = debt
+        && note.lowered_debt.is_positive()
+    {
+        store::debt::lower(tx, owner, debt.id, note.lowered_debt).await?;
+        if note.lowered_debt == debt.owed()? {
+            debts::end(tx, at, call, &invoice, &debt, DebtEnding::Credited).await?;
+            // Of what is left of it a bank had taken nothing back: that was paid.
+            collect::earn_on(tx, at, call, &invoice, net_left).await?;
+        }
+    }
+    returns::send(tx, at, &invoice, &name, &note.refunds).await?;
+    let rate = loyalty_rate(tx, &invoice.content).await?;
+    let earning = (invoice.name(), name.as_str());
+    loyalty::take_back(tx, at, call, owner, (&earning.0, earning.1), net_left, rate).await?;
     audit::record(tx, at, call, owner, &name).await?;
     number(tx, at, &mut note).await?;
     tell(tx, at, &invoice, &note).await?;
-    let rest = note.totals.amount_incl_tax.checked_sub(lowered_debt)?;
-    let to_refund = match new.money {
-        CreditedMoney::ToCustomer => rest,
-        CreditedMoney::TakenBack => Money::zero(content.currency),
-    };
-    Ok(IssuedCreditNote { note, to_refund })
+    Ok(note)
 }
 
-/// Gives back what had been credit, as new lots; where the project is no more, they end at once (R6.8).
+/// Gives back what had been credit, as new lots; where the project or the account is no more, they end at once (R6.8).
 async fn returned(
     tx: &Tx,
     at: Instant,
@@ -163,6 +236,10 @@ async fn returned(
         let lot = give_back(tx, at, call, &account, back).await?;
         returned.push(Returned { source, lot: settlement_id(lot.id), amount });
     }
+    if account.state == AccountState::Closed {
+        florin_credit::forfeit_account(tx, at, call, owner).await?;
+        return Ok(returned);
+    }
     let project = florin_project::find(tx, owner, note.project).await?;
     if project.is_none_or(|project| project.state == ProjectState::Deleted) {
         florin_credit::forfeit_project(tx, at, call, owner, note.project).await?;
@@ -175,6 +252,10 @@ async fn number(tx: &Tx, at: Instant, note: &mut CreditNote) -> Result<(), Error
     let issuer = florin_account::issuer(tx, &note.issuer)
         .await?
         .ok_or_else(|| Error::NotFound(format!("issuers/{}", note.issuer)))?;
+    let missing = || Error::NotFound(account_name(note.account));
+    let account = florin_account::find(tx, note.account).await?.ok_or_else(missing)?;
+    let kept = store::parties::keep(tx, at, &issuer, std::iter::once(&account)).await?;
+    let parties = *kept.get(&note.account).ok_or_else(missing)?;
     let series = Series::of_credit_notes(&issuer.series_prefix);
     let block = store::number::take(tx, &issuer.id, series, 1, at).await?;
     let Some(number) = block.numbers().next() else {
@@ -182,7 +263,7 @@ async fn number(tx: &Tx, at: Instant, note: &mut CreditNote) -> Result<(), Error
     };
     note.number = number.text();
     note.issued = block.issued;
-    store::credit_note::insert(tx, note).await?;
+    store::credit_note::insert(tx, note, parties).await?;
     let numbered = Numbered { number, account: note.account, document: note.id.uuid() };
     store::number::assign(tx, &[numbered]).await?;
     Ok(())

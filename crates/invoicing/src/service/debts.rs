@@ -3,7 +3,7 @@
 //! The last debt that kept the account's projects suspended lets them resume in the transaction that ends it
 //! (R9.2).
 
-use florin_payment::{Means, Payment, PaymentMethodId, PaymentState, payment_name};
+use florin_payment::{Means, Payment, PaymentId, PaymentMethodId, PaymentState, payment_name};
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::money};
 use florin_settlement::{Instant, Money};
 
@@ -40,6 +40,33 @@ pub(crate) async fn open(
         payment: overdue.payment().map(|payment| payment_name(owner, payment)).unwrap_or_default(),
     };
     outbox::append(tx, at, owner, &fact).await?;
+    Ok(debt)
+}
+
+/// `amount` of what `payment` had paid of `invoice` is owed again. A debt that is open already is taken into the new
+/// one: an invoice has at most one.
+pub(crate) async fn bounced(
+    tx: &Tx,
+    at: Instant,
+    call: &Call,
+    invoice: &Invoice,
+    payment: PaymentId,
+    amount: Money,
+) -> Result<Debt, Error> {
+    let owner = invoice.content.account;
+    let open = store::debt::open_of(tx, owner, invoice.id).await?;
+    let mut total = amount;
+    if let Some(open) = &open {
+        total = total.checked_add(open.owed()?)?;
+        store::debt::close(tx, at, owner, open.id, DebtEnding::Credited).await?;
+        store::dunning::end(tx, owner, open.id).await?;
+    }
+    let overdue = Standing::Overdue { payment: Some(payment) };
+    let debt = self::open(tx, at, call, invoice, overdue, total, DebtCause::Bounced).await?;
+    if let Some(open) = open {
+        store::dispute::move_debt(tx, owner, open.id, debt.id).await?;
+        store::bounce::move_debt(tx, owner, invoice.id, (open.id, debt.id)).await?;
+    }
     Ok(debt)
 }
 

@@ -23,15 +23,15 @@ use florin_platform::{
 use florin_settlement::{Instant, Money, rounding};
 
 use super::{
-    credit_note::{CreditedMoney, IssuedCreditNote, NewCreditNote, issue_credit_note},
+    credit_note::{CreditedMoney, NewCreditNote, issue_credit_note},
     debts,
 };
 use crate::{
     domain::{
-        credit_note::{CreditNoteReason, Reduction},
-        debt::{DebtCause, DebtEnding, DebtId},
+        credit_note::{CreditNote, CreditNoteReason},
+        debt::{DebtEnding, DebtId},
+        extent::Extent,
         invoice::{INVOICES, Invoice, InvoiceId, invoice_name},
-        standing::Standing,
     },
     error::Error,
     store::{self, dispute::OrderDispute},
@@ -65,7 +65,8 @@ pub(crate) async fn opened(
     let owed =
         if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(credited)? };
     let debt = if owed.is_positive() {
-        Some(owe(tx, at, call, (owner, invoice), payment.id, owed).await?)
+        let invoice = found(tx, owner, invoice).await?;
+        Some(debts::bounced(tx, at, call, &invoice, payment.id, owed).await?.id)
     } else {
         None
     };
@@ -174,7 +175,7 @@ async fn credit(
         return Ok(revoked.checked_add(tax)?);
     }
     let issued = note(tx, at, call, order, (invoice, revoked), CreditNoteReason::Dispute).await?;
-    Ok(issued.note.totals.amount_incl_tax)
+    Ok(issued.totals.amount_incl_tax)
 }
 
 async fn note(
@@ -184,7 +185,7 @@ async fn note(
     order: &CreditOrder,
     (invoice, net): (InvoiceId, Money),
     reason: CreditNoteReason,
-) -> Result<IssuedCreditNote, Error> {
+) -> Result<CreditNote, Error> {
     let money = match reason {
         CreditNoteReason::Dispute => CreditedMoney::TakenBack,
         CreditNoteReason::Withdrawal | CreditNoteReason::Correction => CreditedMoney::ToCustomer,
@@ -192,37 +193,12 @@ async fn note(
     let new = NewCreditNote {
         account: order.account,
         invoice,
-        reductions: vec![Reduction { line: 1, net }],
+        extent: Extent::net(1, net),
         reason,
         explanation: order.number.clone(),
         money,
     };
     issue_credit_note(tx, at, call, &new).await
-}
-
-/// Opens a debt for the used part; a debt that is open already is taken into it.
-async fn owe(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    (owner, id): (AccountId, InvoiceId),
-    payment: PaymentId,
-    amount: Money,
-) -> Result<DebtId, Error> {
-    let invoice = found(tx, owner, id).await?;
-    let open = store::debt::open_of(tx, owner, id).await?;
-    let mut total = amount;
-    if let Some(open) = &open {
-        total = total.checked_add(open.owed()?)?;
-        store::debt::close(tx, at, owner, open.id, DebtEnding::Credited).await?;
-        store::dunning::end(tx, owner, open.id).await?;
-    }
-    let overdue = Standing::Overdue { payment: Some(payment) };
-    let debt = debts::open(tx, at, call, &invoice, overdue, total, DebtCause::Bounced).await?;
-    if let Some(open) = open {
-        store::dispute::move_debt(tx, owner, open.id, debt.id).await?;
-    }
-    Ok(debt.id)
 }
 
 /// `amount` of a debt is not owed any more: it is lowered, and what was paid for it goes back.
@@ -278,12 +254,7 @@ impl OrderReversal for Reversals {
     ) -> Result<(), PortError> {
         let invoice = purchase_invoice(order)?;
         let net = order.final_price().net;
-        let issued = note(tx, at, call, order, (invoice, net), CreditNoteReason::Withdrawal).await?;
-        let name = issued.note.name();
-        let payment = order.payment.filter(|_| issued.to_refund.is_positive());
-        if let (Some(payment), Some(purpose)) = (payment, Purpose::named(&name)) {
-            florin_payment::refund(tx, at, order.account, payment, issued.to_refund, purpose).await?;
-        }
+        note(tx, at, call, order, (invoice, net), CreditNoteReason::Withdrawal).await?;
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use florin_account::{Account, Issuer};
 use florin_payment::{PaymentId, Payments};
 use florin_platform::{Platform, call::Call, db::Tx, id::AccountId};
 use florin_project::{Project, ProjectState};
-use florin_settlement::{Instant, Lot, Month};
+use florin_settlement::{Instant, Month};
 
 use super::{
     dunning::after_drive,
@@ -121,9 +121,9 @@ async fn finish(tx: &Tx, at: Instant, call: &Call, project: &Project) -> Result<
     if store::invoice::final_of(tx, owner, id).await?.is_none() {
         let months = months(tx, &project, settlement).await?;
         let bill = bill(tx, at, &project, settlement, &months).await?;
-        let lots: Vec<Lot> =
-            florin_credit::lots::of_accounts(tx, &[owner]).await?.into_iter().map(|(_, lot)| lot).collect();
-        let draft = draft(bill, &lots, settlement)?;
+        let since = months.first().map_or(settlement, |month| month.start());
+        let lots = settle::lots_by_account(tx, &[owner], since, settlement).await?.remove(&owner);
+        let draft = draft(bill, &lots.unwrap_or_default(), settlement)?;
         let issued = issue_one(tx, at, call, draft, Collection::DefaultMethod).await?;
         payment = issued.and_then(|issued| issued.to_drive);
     }

@@ -245,6 +245,7 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
     if ready.is_empty() {
         return Ok(());
     }
+    let parties = store::parties::keep(tx, at, batch.issuer, batch.accounts.values()).await?;
     let count = i64::try_from(ready.len()).unwrap_or(i64::MAX);
     let series = Series::of(&batch.issuer.series_prefix, batch.kind);
     let block = store::number::take(tx, &batch.issuer.id, series, count, at).await?;
@@ -256,6 +257,9 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
             number: number.text(),
             issued: block.issued,
             run: batch.run,
+            parties: *parties
+                .get(&ready.owner())
+                .ok_or_else(|| Error::NotFound(account_name(ready.owner())))?,
             content: ready.content(),
         });
         numbered.push(Numbered { number, account: ready.owner(), document: ready.id.uuid() });

@@ -3,7 +3,7 @@
 //! | reference | money came | money will not come | money was taken back | and is here again |
 //! |---|---|---|---|---|
 //! | a credit order | the order is paid, its lot issued, its project ACTIVE, a purchase invoice | the order awaits payment again | [`dispute::opened`](super::dispute) | [`dispute::won`](super::dispute) |
-//! | an invoice | PAID, the debt closed, loyalty earned | OVERDUE, a debt | OVERDUE, a debt | PAID, the debt closed |
+//! | an invoice | PAID, the debt closed, loyalty earned | OVERDUE, a debt | [`bounces::opened`](super::bounces) | [`bounces::won`](super::bounces) |
 //!
 //! Called by `payment` inside the transaction that records the outcome, with the account locked.
 
@@ -11,7 +11,7 @@ use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Sett
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_settlement::Instant;
 
-use super::{collect, dispute, pay, purchase::issue_purchase};
+use super::{bounces, collect, dispute, pay, purchase::issue_purchase};
 use crate::{
     domain::{
         debt::{DEBT_SETTLEMENTS, DebtSettlementId},
@@ -102,8 +102,7 @@ impl Outcomes for MoneyOutcomes {
     ) -> Result<(), BoxError> {
         match paid_for(payment)? {
             Paid::Order(order) => dispute::won(tx, at, call, order, payment, disputed).await?,
-            Paid::Invoice(invoice) => collect::bounce_reversed(tx, at, call, invoice, payment).await?,
-            Paid::Debts(settlement) => pay::bounce_reversed(tx, at, call, settlement, payment).await?,
+            Paid::Invoice(_) | Paid::Debts(_) => bounces::won(tx, at, call, payment, disputed).await?,
         }
         Ok(())
     }

@@ -16,12 +16,12 @@ use florin_payment::{
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, wire::account_name};
 use florin_settlement::{Instant, Money};
 
-use super::{collect, debts, query};
+use super::{bounces, collect, debts, query};
 use crate::{
     domain::{
         debt::{
-            Debt, DebtCause, DebtEnding, DebtId, DebtSettlement, DebtSettlementId, STARTED_WITHIN_SECONDS,
-            debt_name, debt_settlement_name,
+            Debt, DebtEnding, DebtId, DebtSettlement, DebtSettlementId, STARTED_WITHIN_SECONDS, debt_name,
+            debt_settlement_name,
         },
         invoice::{InvoiceId, invoice_name},
         standing::Standing,
@@ -251,33 +251,21 @@ pub(crate) async fn bounced(
     payment: &Payment,
     dispute: &Dispute,
 ) -> Result<(), Error> {
+    if bounces::is_known(tx, payment, dispute).await? {
+        return Ok(());
+    }
     let account = payment.account;
     let mut left = dispute.amount;
-    for (debt, amount) in store::debt_settlement::items(tx, account, id, left.currency()).await? {
-        let amount = amount.min(left)?;
+    for (debt, paid) in store::debt_settlement::items(tx, account, id, left.currency()).await? {
         let Some(debt) = store::debt::find(tx, account, debt).await? else { continue };
-        if !amount.is_positive() || debt.ended.map(|(_, ending)| ending) != Some(DebtEnding::Paid(payment.id))
-        {
+        if debt.ended.map(|(_, ending)| ending) != Some(DebtEnding::Paid(payment.id)) {
             continue;
         }
-        left = left.checked_sub(amount)?;
-        collect::reopen(tx, at, call, debt.invoice, payment, amount).await?;
-    }
-    Ok(())
-}
-
-/// What the bank had taken back of several debts is here again.
-pub(crate) async fn bounce_reversed(
-    tx: &Tx,
-    at: Instant,
-    call: &Call,
-    id: DebtSettlementId,
-    payment: &Payment,
-) -> Result<(), Error> {
-    let account = payment.account;
-    for (debt, _) in store::debt_settlement::items(tx, account, id, payment.amount.currency()).await? {
-        if let Some(debt) = store::debt::find(tx, account, debt).await? {
-            collect::bounce_reversed(tx, at, call, debt.invoice, payment).await?;
+        let held = store::bounce::held(tx, (account, debt.invoice), payment.id, left.currency()).await?;
+        let amount = paid.checked_sub(held)?.min(left)?;
+        if amount.is_positive() {
+            left = left.checked_sub(amount)?;
+            bounces::opened(tx, at, call, debt.invoice, payment, (dispute.id, amount)).await?;
         }
     }
     Ok(())
@@ -335,9 +323,4 @@ pub(crate) async fn hold(
     store::dunning::look_again(tx, account, at).await?;
     audit::record(tx, at, call, account, &account_name(account)).await?;
     Ok(())
-}
-
-/// That `cause` is known here: a debt that bounced has earned before.
-pub(crate) fn has_earned(debt: &Debt) -> bool {
-    debt.cause == DebtCause::Bounced
 }

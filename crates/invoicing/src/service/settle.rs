@@ -101,7 +101,7 @@ async fn draft(
         .into_iter()
         .map(|account| (account.id, account))
         .collect();
-    let mut lots = lots_by_account(connection, &ids).await?;
+    let mut lots = lots_by_account(connection, &ids, month.start(), at).await?;
     let mut charges = charges_by_project(connection, &accounts, month, lines).await?;
 
     let mut drafts = Vec::with_capacity(projects.len());
@@ -126,12 +126,20 @@ async fn draft(
     Ok(Settled { accounts, drafts })
 }
 
-async fn lots_by_account(
+/// The lots a settlement at `at` considers, by account: those with value, and those that expired since the beginning
+/// of what is billed, whether or not their lapse has been recorded by now (R6.8, R7.8).
+pub(crate) async fn lots_by_account(
     connection: &impl ConnectionTrait,
     accounts: &[AccountId],
+    since: Instant,
+    at: Instant,
 ) -> Result<HashMap<AccountId, Vec<Lot>>, Error> {
     let mut by_account: HashMap<AccountId, Vec<Lot>> = HashMap::new();
-    for (account, lot) in florin_credit::lots::of_accounts(connection, accounts).await? {
+    let mut lots = florin_credit::lots::of_accounts(connection, accounts).await?;
+    // Those that expired earlier and nobody has recorded are no news, as if somebody had.
+    lots.retain(|(_, lot)| lot.expires().is_none_or(|expires| expires > since));
+    lots.extend(florin_credit::lots::lapsed(connection, accounts, since, at).await?);
+    for (account, lot) in lots {
         by_account.entry(account).or_default().push(lot);
     }
     Ok(by_account)

@@ -7,10 +7,11 @@ use florin_platform::{
     set::insert_all,
 };
 use florin_project::ProjectId;
-use florin_settlement::{Currency, LotId, Money, TaxCategory, TaxRate};
+use florin_settlement::{Currency, LotId, Money, Quantity, TaxCategory, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QueryResult, QuerySelect, Set, entity::prelude::*};
 use uuid::Uuid;
 
+use super::{parties::PartiesId, refund};
 use crate::domain::{
     credit_note::{CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Earlier, Reduction, Returned},
     invoice::{InvoiceId, TaxLine},
@@ -30,6 +31,7 @@ mod line {
         #[sea_orm(primary_key, auto_increment = false)]
         pub(super) line_number: i64,
         pub(super) net: Minor,
+        pub(super) quantity: Option<Rate>,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -104,7 +106,9 @@ pub(crate) struct Model {
     tax_total: Minor,
     amount_incl_tax: Minor,
     lowered_debt: Minor,
+    refunded: Minor,
     issued_at: At,
+    parties_id: Option<PartiesId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -128,7 +132,12 @@ impl tax::Model {
 impl line::Model {
     fn reduction(&self, currency: Currency) -> Result<Reduction, CorruptRow> {
         let line = u32::try_from(self.line_number).map_err(CorruptRow::of(TABLE))?;
-        Ok(Reduction { line, net: self.net.money(currency) })
+        Ok(Reduction { line, net: self.net.money(currency), quantity: self.quantity()? })
+    }
+
+    fn quantity(&self) -> Result<Option<Quantity>, CorruptRow> {
+        let quantity = self.quantity.as_ref().map(|quantity| Quantity::try_new(quantity.0));
+        quantity.transpose().map_err(CorruptRow::of(TABLE))
     }
 }
 
@@ -140,6 +149,7 @@ pub(crate) async fn insert_parts(tx: &Tx, note: &CreditNote) -> Result<(), DbErr
         invoice_id: Set(note.invoice),
         line_number: Set(i64::from(reduction.line)),
         net: Set(reduction.net.into()),
+        quantity: Set(reduction.quantity.map(|quantity| Rate(quantity.value()))),
     });
     insert_all(tx, lines.collect()).await?;
     let taxes = (1_i64..).zip(&note.tax_lines).map(|(position, line)| tax::ActiveModel {
@@ -166,7 +176,7 @@ pub(crate) async fn insert_parts(tx: &Tx, note: &CreditNote) -> Result<(), DbErr
 }
 
 /// Writes the note itself, with its number.
-pub(crate) async fn insert(tx: &Tx, note: &CreditNote) -> Result<(), DbErr> {
+pub(crate) async fn insert(tx: &Tx, note: &CreditNote, parties: PartiesId) -> Result<(), DbErr> {
     let totals = note.totals;
     let row = ActiveModel {
         account_id: Set(note.account),
@@ -184,7 +194,9 @@ pub(crate) async fn insert(tx: &Tx, note: &CreditNote) -> Result<(), DbErr> {
         tax_total: Set(totals.tax_total.into()),
         amount_incl_tax: Set(totals.amount_incl_tax.into()),
         lowered_debt: Set(note.lowered_debt.into()),
+        refunded: Set(note.refunded().map_err(CorruptRow::of(TABLE))?.into()),
         issued_at: Set(note.issued.into()),
+        parties_id: Set(Some(parties)),
     };
     Entity::insert(row).exec_without_returning(tx).await.map(|_| ())
 }
@@ -201,11 +213,13 @@ pub(crate) async fn earlier(
         Ok(Money::new(row.try_get_by_index::<i64>(column)?, currency))
     };
     let keys = || [account.into(), invoice.into()];
-    let text = "SELECT line_number, CAST(SUM(net) AS bigint) FROM credit_note_line \
-                WHERE account_id = $1 AND invoice_id = $2 GROUP BY line_number";
-    for row in connection.query_all_raw(sql(connection, text, keys())).await? {
-        let line = u32::try_from(row.try_get_by_index::<i64>(0)?).map_err(CorruptRow::of(TABLE))?;
-        earlier.lines.insert(line, sum(&row, 1)?);
+    let lines = line::Entity::find()
+        .filter(line::Column::AccountId.eq(account))
+        .filter(line::Column::InvoiceId.eq(invoice))
+        .all(connection)
+        .await?;
+    for row in lines {
+        earlier.add(&row.reduction(currency)?).map_err(CorruptRow::of(TABLE))?;
     }
     let text = "SELECT source_lot_id, CAST(SUM(amount) AS bigint) FROM credit_note_return \
                 WHERE account_id = $1 AND invoice_id = $2 GROUP BY source_lot_id";
@@ -213,11 +227,7 @@ pub(crate) async fn earlier(
         let lot: Uuid = row.try_get_by_index(0)?;
         earlier.returned.push((LotId::from_u128(lot.as_u128()), sum(&row, 1)?));
     }
-    let text = "SELECT CAST(COALESCE(SUM(net_money), 0) AS bigint) FROM credit_note \
-                WHERE account_id = $1 AND invoice_id = $2";
-    if let Some(row) = connection.query_one_raw(sql(connection, text, keys())).await? {
-        earlier.net_money = sum(&row, 0)?;
-    }
+    earlier.net_money = net_money(connection, account, invoice, currency).await?;
     let taxes = tax::Entity::find()
         .filter(tax::Column::AccountId.eq(account))
         .filter(tax::Column::InvoiceId.eq(invoice))
@@ -227,6 +237,48 @@ pub(crate) async fn earlier(
         earlier.tax_lines.push(row.tax_line(currency)?);
     }
     Ok(earlier)
+}
+
+/// What the notes of an invoice credited in money so far, net.
+pub(crate) async fn net_money(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoice: InvoiceId,
+    currency: Currency,
+) -> Result<Money, DbErr> {
+    let text = "SELECT CAST(COALESCE(SUM(net_money), 0) AS bigint) FROM credit_note \
+                WHERE account_id = $1 AND invoice_id = $2";
+    let row = connection.query_one_raw(sql(connection, text, [account.into(), invoice.into()])).await?;
+    let minor: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(Money::new(minor, currency))
+}
+
+/// What operators' corrections of an invoice came to so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Corrected {
+    /// Credit and money together, with VAT.
+    pub(crate) value: Money,
+    /// What of the money neither lowered a debt nor went back: it had never been paid.
+    pub(crate) forgiven: Money,
+}
+
+/// See [`Corrected`].
+pub(crate) async fn corrected(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoice: InvoiceId,
+    currency: Currency,
+) -> Result<Corrected, DbErr> {
+    let text = "SELECT CAST(COALESCE(SUM(credit_returned + amount_incl_tax), 0) AS bigint), \
+                CAST(COALESCE(SUM(amount_incl_tax - lowered_debt - refunded), 0) AS bigint) FROM credit_note \
+                WHERE account_id = $1 AND invoice_id = $2 AND reason = $3";
+    let values = [account.into(), invoice.into(), CreditNoteReason::Correction.as_str().into()];
+    let row = connection.query_one_raw(sql(connection, text, values)).await?;
+    let (value, forgiven) = match row {
+        Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+        None => (0, 0),
+    };
+    Ok(Corrected { value: Money::new(value, currency), forgiven: Money::new(forgiven, currency) })
 }
 
 /// One note of the account, if it exists.
@@ -287,7 +339,11 @@ async fn whole(
         .order_by_asc(returned::Column::SourceLotId)
         .all(connection)
         .await?;
+    let invoices = notes.iter().map(|note| note.invoice).collect::<Vec<_>>();
+    let refunds = refund::of_invoices(connection, account, &invoices).await?;
     for note in &mut notes {
+        let name = note.name();
+        note.refunds = refunds.iter().filter(|of| of.source == name).map(|of| of.refunded).collect();
         for line in lines.iter().filter(|line| line.credit_note_id == note.id) {
             note.lines.push(line.reduction(note.currency)?);
         }
@@ -329,6 +385,7 @@ fn head(row: Model) -> Result<CreditNote, CorruptRow> {
             amount_incl_tax: row.amount_incl_tax.money(currency),
         },
         lowered_debt: row.lowered_debt.money(currency),
+        refunds: Vec::new(),
         issued: row.issued_at.into(),
     })
 }

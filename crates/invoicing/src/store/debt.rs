@@ -145,6 +145,21 @@ pub(crate) async fn open_of(
     Ok(row.map(Debt::try_from).transpose()?)
 }
 
+/// Every debt an invoice ever had, oldest first.
+pub(crate) async fn of_invoice(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoice: InvoiceId,
+) -> Result<Vec<Debt>, DbErr> {
+    let rows = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::InvoiceId.eq(invoice))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await?;
+    read(rows)
+}
+
 /// The debt of an invoice that `payment` paid, if it paid one.
 pub(crate) async fn paid_by(
     connection: &impl ConnectionTrait,

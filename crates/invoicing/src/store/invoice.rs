@@ -13,7 +13,7 @@ use sea_orm::{
     Condition, ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*, sea_query::Query,
 };
 
-use super::standing;
+use super::{parties::PartiesId, standing};
 use crate::domain::{
     billing_run::BillingRunId,
     invoice::{CauseId, Content, InvoiceId, InvoiceKind, Occasion, Totals},
@@ -43,6 +43,7 @@ pub(crate) struct Model {
     amount_incl_tax: Minor,
     pub(crate) settlement_at: At,
     pub(crate) issued_at: At,
+    parties_id: Option<PartiesId>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -84,6 +85,8 @@ pub(crate) struct NewInvoice<'a> {
     pub(crate) number: String,
     pub(crate) issued: Instant,
     pub(crate) run: Option<BillingRunId>,
+    /// Who its parties are now.
+    pub(crate) parties: PartiesId,
     pub(crate) content: &'a Content,
 }
 
@@ -114,6 +117,7 @@ fn active(new: &NewInvoice<'_>) -> ActiveModel {
         amount_incl_tax: Set(content.totals.amount_incl_tax.into()),
         settlement_at: Set(content.settlement.into()),
         issued_at: Set(new.issued.into()),
+        parties_id: Set(Some(new.parties)),
     }
 }
 

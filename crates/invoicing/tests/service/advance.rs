@@ -14,7 +14,7 @@ use sea_orm::DbErr;
 
 use crate::world::{World, at, cents, operator, standings};
 
-const PLANS: &str = r#"
+pub(crate) const PLANS: &str = r#"
 plans:
   - code: metal
     name: Dedicated server
@@ -38,11 +38,7 @@ plans:
 
 /// A customer with a card, and plans that are charged in advance.
 async fn customer(world: &World) -> (AccountId, String) {
-    let import = |tx: Tx| async move {
-        florin_project::catalogue::import(&tx, at("2027-03-01T00:00:00Z"), PLANS).await.expect("plans");
-        Ok::<_, DbErr>(())
-    };
-    world.platform.db.write(import).await.expect("imported");
+    world.plans(PLANS).await;
     let account = world.account("ada").await;
     let card = world.card(account).await;
     (account, world.project(account, Some(&card)).await)

@@ -3,8 +3,8 @@
 use florin_api::invoicing::v1::{self as wire, invoice_service_server::InvoiceService};
 use florin_credit::GrantKind;
 use florin_invoicing::{
-    CorrectionError, CreditNoteReason, CreditedMoney, Error, InvoiceId, InvoiceRpc, IssuedCreditNote,
-    NewCreditNote, Reduction, issue_credit_note,
+    CorrectionError, CreditNote, CreditNoteReason, CreditedMoney, Error, Extent, InvoiceId, NewCreditNote,
+    issue_credit_note,
 };
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_testbed::on_both_backends;
@@ -28,11 +28,11 @@ async fn credit(
     account: AccountId,
     invoice: InvoiceId,
     minor: i64,
-) -> Result<IssuedCreditNote, Error> {
+) -> Result<CreditNote, Error> {
     let new = &NewCreditNote {
         account,
         invoice,
-        reductions: vec![Reduction { line: 1, net: eur(minor) }],
+        extent: Extent::net(1, eur(minor)),
         reason: CreditNoteReason::Correction,
         explanation: "a test".to_owned(),
         money: CreditedMoney::ToCustomer,
@@ -50,7 +50,7 @@ async fn credit(
 async fn notes(world: &World, account: AccountId) -> Vec<wire::CreditNote> {
     let request =
         wire::ListCreditNotesRequest { parent: format!("accounts/{account}"), ..Default::default() };
-    let rpc = InvoiceRpc::new(world.platform.clone());
+    let rpc = world.invoice_rpc();
     rpc.list_credit_notes(operator(request)).await.expect("notes").into_inner().credit_notes
 }
 
@@ -62,7 +62,7 @@ on_both_backends! {
         for minor in [1001, 1001, 998] {
             let issued = credit(&world, account, invoice, minor).await.expect("credited");
             // The invoice is paid: nothing is left to lower, all of it goes back.
-            assert_eq!(issued.to_refund, issued.note.totals.amount_incl_tax);
+            assert_eq!(issued.refunded().expect("a sum"), issued.totals.amount_incl_tax);
         }
         let notes = notes(&world, account).await;
         let numbers: Vec<_> = notes.iter().map(|note| note.number.as_str()).collect();
@@ -92,17 +92,17 @@ on_both_backends! {
         let id = parse_child("invoices", &invoice.name).expect("a name").1;
         // 1.22 were money, 1.00 was LaunchPad: of 2.00 the first 1.22 are money.
         let issued = credit(&world, account, id, 200).await.expect("credited");
-        assert_eq!(issued.note.totals.net_money, eur(122));
-        assert_eq!(issued.note.totals.credit_returned, eur(78));
-        assert_eq!(issued.to_refund, eur(146));
-        let [returned] = issued.note.returned.as_slice() else { panic!("one lot came back") };
+        assert_eq!(issued.totals.net_money, eur(122));
+        assert_eq!(issued.totals.credit_returned, eur(78));
+        assert_eq!(issued.refunded().expect("a sum"), eur(146));
+        let [returned] = issued.returned.as_slice() else { panic!("one lot came back") };
         assert_eq!(returned.amount, eur(78));
         assert_ne!(returned.lot, returned.source);
         let lots = florin_credit::lots::of_accounts(world.platform.db.reader(), &[account]).await.expect("lots");
         let back = lots.iter().find(|(_, lot)| lot.id() == returned.lot).expect("the lot that came back");
         assert_eq!((back.1.kind(), back.1.remaining()), (florin_settlement::LotKind::LaunchPad, eur(78)));
         let rest = credit(&world, account, id, 22).await.expect("credited");
-        assert_eq!((rest.note.totals.net_money, rest.note.totals.credit_returned), (eur(0), eur(22)));
+        assert_eq!((rest.totals.net_money, rest.totals.credit_returned), (eur(0), eur(22)));
         assert!(credit(&world, account, id, 1).await.is_err());
     }
 
@@ -130,7 +130,7 @@ on_both_backends! {
             copy.replace("line_number + 0", "line_number + 1"),
             "INSERT INTO credit_note SELECT account_id, invoice_id, 'X', invoice_id, project_id, issuer, currency, \
              reason, explanation, net_total, credit_returned, net_money, tax_total, amount_incl_tax, lowered_debt, \
-             issued_at FROM credit_note".to_owned(),
+             issued_at, parties_id, refunded FROM credit_note".to_owned(),
         ];
         for text in copies {
             let refused = raw.execute_unprepared(&text).await.expect_err("refused").to_string();
@@ -154,9 +154,9 @@ on_both_backends! {
     async fn another_customers_credit_note_does_not_exist(db: TestDatabase) {
         let world = World::open(&db).await;
         let (account, invoice) = bought(&world).await;
-        let name = credit(&world, account, invoice, 100).await.expect("credited").note.name();
+        let name = credit(&world, account, invoice, 100).await.expect("credited").name();
         let stranger = world.account("stranger").await;
-        let rpc = InvoiceRpc::new(world.platform.clone());
+        let rpc = world.invoice_rpc();
         let get = |name: String| wire::GetCreditNoteRequest { name };
         assert_eq!(rpc.get_credit_note(operator(get(name.clone()))).await.expect("a note").into_inner().name, name);
         let refused = rpc.get_credit_note(crate::world::customer(stranger, get(name.clone()))).await;

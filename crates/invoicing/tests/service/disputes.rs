@@ -10,7 +10,10 @@ use florin_settlement::{
 use florin_testbed::{TestDatabase, on_both_backends};
 use sea_orm::ConnectionTrait;
 
-use crate::world::{World, eur};
+use crate::{
+    dice::{Dice, scale},
+    world::{World, eur},
+};
 
 /// The order of every history: 30.00 of credit, 36.00 with VAT.
 const NET: i64 = 3000;
@@ -170,26 +173,9 @@ impl Model {
     }
 }
 
-/// A small generator: the same seed, the same history.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a test runs is asked of the environment")]
-fn scale() -> u64 {
-    std::env::var("FLORIN_TEST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
-}
-
 async fn live(db: &TestDatabase, seed: u64) {
     let bought = Bought::new(db).await;
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let mut dice = Dice::new(seed);
     let first = [GROSS, 1200, 2400][usize::try_from(dice.roll(3)).expect("small")];
     let parts = [first, if first == GROSS { 0 } else { GROSS - first }];
     let mut model =

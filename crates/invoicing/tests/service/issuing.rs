@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::world::{Mood, World, cents, eur};
+use crate::world::{Mood, World, as_estimated, cents, eur};
 use florin_api::{
     credit::v1::FundingKind,
     invoicing::v1::{self as wire, invoice::State},
@@ -44,20 +44,6 @@ async fn story(world: &World) -> (florin_platform::id::AccountId, String) {
     world.voucher(&project, 10).await;
     world.buy(account, &project, 5, &card).await.expect("bought");
     (account, project)
-}
-
-/// What an estimate does not have.
-fn as_estimated(invoice: &wire::Invoice) -> wire::Invoice {
-    wire::Invoice {
-        name: String::new(),
-        number: String::new(),
-        state: 0,
-        amount_paid_incl_tax: None,
-        issue_time: None,
-        pay_time: None,
-        payment: String::new(),
-        ..invoice.clone()
-    }
 }
 
 on_both_backends! {
@@ -114,6 +100,39 @@ on_both_backends! {
         }
     }
 
+    /// R7.8, R6.8: what had expired by the settlement is named, whether or not a job had recorded its lapse before; what
+    /// expired in an earlier month is not news any more.
+    async fn credit_that_had_expired_is_explained_whoever_recorded_it_when(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        world.grant_until(account, GrantKind::LaunchPad, 700, "2027-03-20T00:00:00Z").await;
+        world.grant_until(account, GrantKind::Loyalty, 900, "2027-04-01T05:00:00Z").await;
+        use_23_63(&world, &project).await;
+        world.move_to("2027-03-21T00:00:00Z").await;
+        world.lapse().await;
+        world.move_to(SETTLEMENT).await;
+        world.bill().await;
+        let march = world.monthly(account).await.remove(0);
+        let expired = |explained: &wire::ExplainSettlementResponse| {
+            let reason = wire::considered_lot::SkipReason::Expired;
+            let lots = explained.considered_lots.iter().filter(|lot| lot.skip_reason() == reason);
+            let lot = |lot: &wire::ConsideredLot| {
+                [&lot.balance_before, &lot.taken, &lot.balance_after].map(|sum| cents(sum.as_ref()))
+            };
+            lots.map(lot).collect::<Vec<_>>()
+        };
+        assert_eq!(expired(&world.explain(&march.name).await), [[700, 0, 700], [900, 0, 900]]);
+        let (owner, id) = florin_platform::wire::parse_child("invoices", &march.name).expect("a name");
+        florin_invoicing::prove_settlement(world.platform.db.reader(), owner, id).await.expect("proven");
+        let instance = world.add(&project, "instance", 1).await;
+        world.live_until("2027-04-01T09:30:00Z").await;
+        world.lapse().await;
+        world.remove(&instance).await;
+        world.live_until("2027-05-01T06:00:00Z").await;
+        let april = world.monthly(account).await.remove(1);
+        assert_eq!(expired(&world.explain(&april.name).await), [[900, 0, 900]]);
+    }
+
     /// R6.3, R6.2: a paid order has its purchase invoice, in a series of its own, and no lot paid for it.
     async fn a_paid_order_has_its_invoice(db: TestDatabase) {
         let world = World::open(&db).await;
@@ -136,6 +155,28 @@ on_both_backends! {
         world.move_to(SETTLEMENT).await;
         world.bill().await;
         assert_eq!(lots(&world, account).await, [("LOYALTY", 4)]);
+    }
+
+    /// R8.4: the rate is that of the last day of what was used, whenever it is invoiced; what was credited of it keeps it.
+    async fn vat_is_that_of_the_period_and_not_of_the_day_of_issue(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, project) = story(&world).await;
+        use_23_63(&world, &project).await;
+        let rate = "INSERT INTO vat_rate (country, effective_at, rate) SELECT country, $1, '21' FROM vat_rate";
+        let from = florin_platform::column::At::from(crate::world::at("2027-04-01T00:00:00Z"));
+        let connection = db.connect().await;
+        let rate = florin_platform::db::sql(&connection, rate, [from.into()]);
+        connection.execute_raw(rate).await.expect("a rate from April on");
+        world.move_to("2027-04-01T05:00:00Z").await;
+        let instance = world.add(&project, "instance", 1).await;
+        world.live_until("2027-04-01T09:30:00Z").await;
+        world.remove(&instance).await;
+        world.live_until("2027-05-01T06:00:00Z").await;
+        let rates = |invoice: &wire::Invoice| {
+            let rates = invoice.tax_lines.iter().map(|line| line.rate.clone().expect("a rate").value);
+            rates.collect::<Vec<_>>()
+        };
+        assert_eq!(world.monthly(account).await.iter().map(rates).collect::<Vec<_>>(), [["20"], ["21"]]);
     }
 
     /// R9.1, R9.3: a declined payment leaves the invoice OVERDUE and the account in debt.

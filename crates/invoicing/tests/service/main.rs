@@ -3,7 +3,13 @@
 mod advance;
 mod billing_runs;
 mod collection;
+mod concurrency;
+mod corrections;
 mod credit_notes;
+mod dice;
 mod disputes;
+mod documents;
+mod estimates;
 mod issuing;
+mod till;
 mod world;

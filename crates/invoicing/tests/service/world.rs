@@ -1,10 +1,7 @@
 //! A small world for the tests of this slice: the real slices on a real database, a till for a provider,
 //! and a clock that is moved.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use florin_api::{
     account::v1::{self as account_wire, account_service_server::AccountService},
@@ -24,14 +21,7 @@ use florin_credit::{GrantKind, PaymentLinks, grants};
 use florin_invoicing::{
     BillingRuns, CollectionRpc, Debts, DunningRules, InvoiceRpc, MoneyOutcomes, Needs, jobs::BillingRunJob,
 };
-use florin_payment::{
-    MethodDetails, MethodKind, Methods, Outcomes, PaymentMethodRpc, Payments,
-    provider::{
-        Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, Forget, GiveBack, MethodKey, News,
-        Notice, NoticeRefused, Provider, ProviderUnknown, RawNotice, RefundOutcome, RefundReport, Register,
-        Registration,
-    },
-};
+use florin_payment::{Methods, Outcomes, PaymentMethodRpc, Payments};
 use florin_platform::{
     Platform,
     approval::Limits,
@@ -47,6 +37,8 @@ use florin_testbed::TestDatabase;
 use futures::StreamExt;
 use sea_orm::DbErr;
 use tonic::{Request, Status};
+
+pub(crate) use crate::till::{Mood, Till};
 
 pub(crate) fn standings() -> florin_project::Standings {
     florin_project::Standings::new(Clock::Sandbox, Arc::new(Debts))
@@ -114,122 +106,6 @@ pub(crate) fn eur(minor: i64) -> Money {
 pub(crate) fn cents(money: Option<&WireMoney>) -> i64 {
     let money = money.expect("an amount");
     money.units * 100 + i64::from(money.nanos / 10_000_000)
-}
-
-/// A provider in memory: what it was asked to do, it does at once, unless it was told otherwise.
-#[derive(Debug, Default)]
-pub(crate) struct Till {
-    registered: Mutex<HashMap<MethodKey, String>>,
-    charged: Mutex<HashSet<ChargeKey>>,
-    mood: Mutex<Mood>,
-}
-
-/// How the till answers charges.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Mood {
-    #[default]
-    Approves,
-    Declines,
-    /// For good, once; then it approves.
-    DeclinesOnce,
-    DeclinesForNow,
-    Ponders,
-    Asks,
-}
-
-impl Till {
-    pub(crate) fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
-    }
-
-    pub(crate) fn charges(&self) -> usize {
-        self.charged.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    fn report(&self) -> ChargeReport {
-        let outcome = match *self.mood.lock().unwrap_or_else(PoisonError::into_inner) {
-            Mood::Approves => ChargeOutcome::Succeeded,
-            Mood::Declines | Mood::DeclinesOnce => {
-                ChargeOutcome::DeclinedFinal { code: "no_funds".to_owned() }
-            }
-            Mood::DeclinesForNow => ChargeOutcome::DeclinedSoft { code: "try_later".to_owned() },
-            Mood::Asks => ChargeOutcome::ActionRequired { url: "https://bank.example.com/3ds".to_owned() },
-            Mood::Ponders => ChargeOutcome::Pending,
-        };
-        ChargeReport { reference: None, outcome, disputes: Vec::new() }
-    }
-
-    fn valid(token: &str) -> Registration {
-        let details = MethodDetails { masked: "**** 4242".to_owned(), expiry: None, three_d_secure: true };
-        Registration::Valid { reference: format!("till/{token}"), details }
-    }
-}
-
-#[async_trait::async_trait]
-impl Provider for Till {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            kinds: &[MethodKind::Card],
-            refundable: &[MethodKind::Card],
-            approved_apart: &[MethodKind::Card],
-            news: News::Asked,
-            statement_characters_max: 22,
-        }
-    }
-
-    async fn recognise(&self, _token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
-        Ok(Some(MethodKind::Card))
-    }
-
-    async fn register(&self, method: &Register) -> Result<Registration, ProviderUnknown> {
-        let mut registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        registered.insert(method.key, method.token.clone());
-        Ok(Self::valid(&method.token))
-    }
-
-    async fn registration(
-        &self,
-        method: &Register,
-        _: Option<&str>,
-    ) -> Result<Option<Registration>, ProviderUnknown> {
-        let registered = self.registered.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(registered.get(&method.key).map(|token| Self::valid(token)))
-    }
-
-    async fn forget(&self, _: &Forget) -> Result<(), ProviderUnknown> {
-        Ok(())
-    }
-
-    async fn charge(&self, charge: &Charge) -> Result<ChargeReport, ProviderUnknown> {
-        self.charged.lock().unwrap_or_else(PoisonError::into_inner).insert(charge.key);
-        let report = self.report();
-        let mut mood = self.mood.lock().unwrap_or_else(PoisonError::into_inner);
-        if *mood == Mood::DeclinesOnce {
-            *mood = Mood::Approves;
-        }
-        Ok(report)
-    }
-
-    async fn fetch(&self, charge: &Charge, _: Option<&str>) -> Result<Option<ChargeReport>, ProviderUnknown> {
-        let known = self.charged.lock().unwrap_or_else(PoisonError::into_inner).contains(&charge.key);
-        Ok(known.then(|| self.report()))
-    }
-
-    async fn refund(&self, _refund: &GiveBack) -> Result<RefundReport, ProviderUnknown> {
-        Ok(RefundReport { reference: None, outcome: RefundOutcome::Done })
-    }
-
-    async fn fetch_refund(
-        &self,
-        _: &GiveBack,
-        _: Option<&str>,
-    ) -> Result<Option<RefundReport>, ProviderUnknown> {
-        Ok(None)
-    }
-
-    async fn read_notice(&self, _: &RawNotice, _: Instant) -> Result<Vec<Notice>, NoticeRefused> {
-        Err(NoticeRefused::NotPushed)
-    }
 }
 
 /// The slices, wired.
@@ -457,6 +333,31 @@ impl World {
         BillingRuns::new(self.platform.clone(), self.payments.clone())
     }
 
+    /// Writes down what has expired, as far as that may be done.
+    pub(crate) async fn lapse(&self) {
+        let gate: Arc<dyn florin_credit::ProjectGate> = Arc::new(florin_project::Gate);
+        let horizon: Arc<dyn florin_credit::SettlementHorizon> = Arc::new(florin_invoicing::Horizon);
+        for job in &florin_credit::jobs::all(&self.platform, &gate, &horizon) {
+            job.run(1000).await.expect("run");
+        }
+    }
+
+    /// Adds to the catalogue.
+    pub(crate) async fn plans(&self, plans: &str) {
+        let import = |tx: Tx| async move {
+            florin_project::catalogue::import(&tx, at(START), plans).await.expect("plans");
+            Ok::<_, DbErr>(())
+        };
+        self.platform.db.write(import).await.expect("imported");
+    }
+
+    /// One of this slice's jobs.
+    pub(crate) fn job(&self, name: &str) -> Arc<dyn Job> {
+        let all =
+            florin_invoicing::jobs::all(&self.platform, self.runs(), &self.payments, DunningRules::default());
+        all.into_iter().find(|job| job.name() == name).expect("a job")
+    }
+
     /// Runs the billing job until nothing is left to do.
     pub(crate) async fn bill(&self) {
         let job = BillingRunJob::new(self.platform.clone(), self.runs());
@@ -495,13 +396,24 @@ impl World {
         }
     }
 
+    pub(crate) fn invoice_rpc(&self) -> InvoiceRpc {
+        let limits = Limits::new(1000, Vec::new());
+        InvoiceRpc::new(self.platform.clone(), self.payments.clone(), limits)
+    }
+
+    /// Finishes what was cut off between Florin and the provider.
+    pub(crate) async fn reconcile(&self) {
+        let job = florin_payment::jobs::Reconcile::new(self.payments.clone(), self.methods.clone());
+        while job.run(100).await.expect("reconciled") > 0 {}
+    }
+
     pub(crate) fn collection(&self) -> CollectionRpc {
         let limits = Limits::new(1000, Vec::new());
         CollectionRpc::new(self.platform.clone(), self.payments.clone(), limits)
     }
 
     pub(crate) async fn invoices(&self, account: AccountId) -> Vec<wire::Invoice> {
-        let rpc = InvoiceRpc::new(self.platform.clone());
+        let rpc = self.invoice_rpc();
         let request =
             wire::ListInvoicesRequest { parent: format!("accounts/{account}"), ..Default::default() };
         rpc.list_invoices(operator(request)).await.expect("invoices").into_inner().invoices
@@ -513,16 +425,30 @@ impl World {
     }
 
     pub(crate) async fn estimate(&self, project: &str) -> wire::Invoice {
-        let rpc = InvoiceRpc::new(self.platform.clone());
+        let rpc = self.invoice_rpc();
         let request = wire::EstimateInvoiceRequest { parent: project.to_owned() };
         let answer = rpc.estimate_invoice(operator(request)).await.expect("an estimate").into_inner();
         answer.invoice.expect("an invoice")
     }
 
     pub(crate) async fn explain(&self, invoice: &str) -> wire::ExplainSettlementResponse {
-        let rpc = InvoiceRpc::new(self.platform.clone());
+        let rpc = self.invoice_rpc();
         let request = wire::ExplainSettlementRequest { name: invoice.to_owned() };
         rpc.explain_settlement(operator(request)).await.expect("an explanation").into_inner()
+    }
+}
+
+/// What an estimate does not have.
+pub(crate) fn as_estimated(invoice: &wire::Invoice) -> wire::Invoice {
+    wire::Invoice {
+        name: String::new(),
+        number: String::new(),
+        state: 0,
+        amount_paid_incl_tax: None,
+        issue_time: None,
+        pay_time: None,
+        payment: String::new(),
+        ..invoice.clone()
     }
 }
 

@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::credit_note::{Correction, CorrectionError, Earlier, Reduction, correct};
+use crate::domain::{
+    credit_note::{Correction, CorrectionError, Earlier, Reduction, correct},
+    extent::{Extent, Measure, Portion, reductions},
+};
 
 fn reduce(line: u32, minor: i64) -> Reduction {
-    Reduction { line, net: eur(minor) }
+    Reduction { line, net: eur(minor), quantity: None }
 }
 
 fn credited(
@@ -20,8 +23,7 @@ fn credited(
 /// `earlier` with what `correction` gave.
 fn then(mut earlier: Earlier, correction: &Correction) -> Earlier {
     for line in &correction.lines {
-        let sum = earlier.lines.entry(line.line).or_insert(eur(0));
-        *sum = sum.checked_add(line.net).expect("a sum");
+        earlier.add(line).expect("a sum");
     }
     earlier.tax_lines.extend(correction.tax_lines.iter().cloned());
     earlier.returned.extend(correction.credit.iter().map(|credit| (credit.source(), credit.amount())));
@@ -70,7 +72,8 @@ fn what_is_no_reduction_is_refused() {
     assert!(matches!(refused(&[reduce(1, 1), reduce(1, 1)]), CorrectionError::UnknownLine(1)));
     assert!(matches!(refused(&[reduce(1, 0)]), CorrectionError::NotAnAmount(1)));
     assert!(matches!(refused(&[reduce(1, -5)]), CorrectionError::NotAnAmount(1)));
-    let francs = Reduction { line: 1, net: Money::new(1, Currency::parse("CHF").expect("a currency")) };
+    let francs = Money::new(1, Currency::parse("CHF").expect("a currency"));
+    let francs = Reduction { line: 1, net: francs, quantity: None };
     assert!(matches!(refused(&[francs]), CorrectionError::NotAnAmount(1)));
     assert!(matches!(refused(&[reduce(1, 1001)]), CorrectionError::MoreThanInvoiced { line: 1, .. }));
 }
@@ -119,5 +122,63 @@ proptest! {
         prop_assert_eq!(money, draft.content.totals.net_after_credit.minor());
         prop_assert_eq!(credit, draft.content.totals.credit_applied.minor());
         prop_assert_eq!(tax, draft.content.totals.tax_total.minor());
+    }
+}
+
+/// A charge of so many units at a price, over a divisor.
+fn measured(units: u32, price: &str, divisor: u32) -> Charge {
+    let unit_price = UnitPrice::parse(price, Currency::EUR).expect("a price");
+    let (quantity, divisor) = (Quantity::whole(units), NonZeroU32::new(divisor).expect("a divisor"));
+    let net = florin_settlement::rounding::line_net(quantity, unit_price, divisor).expect("a net");
+    Charge { quantity, divisor, unit_price, net, ..charge(PlanFamily::Instance, "20", 0) }
+}
+
+fn units(count: u32) -> Extent {
+    let measure = Measure::Quantity(Quantity::whole(count));
+    Extent::Lines(vec![Portion { line: 1, measure }])
+}
+
+#[test]
+fn units_are_credited_as_what_the_line_is_less_by_them() {
+    let draft = drafted(bill(1, vec![measured(200, "0.111", 1)]), &[]);
+    let content = &draft.content;
+    let mut earlier = Earlier::none(Currency::EUR);
+    let net = |earlier: &Earlier, count| reductions(content, earlier, &units(count)).map(|all| all[0].net);
+    assert_eq!(net(&earlier, 1).expect("credited"), eur(11));
+    assert_eq!(net(&earlier, 200).expect("credited"), eur(2220));
+    assert!(
+        matches!(net(&earlier, 201), Err(CorrectionError::MoreThanInvoiced { line: 1, left }) if left == eur(2220))
+    );
+    earlier.add(&Reduction { line: 1, net: eur(2200), quantity: None }).expect("a sum");
+    let whole = reductions(content, &earlier, &Extent::Whole).expect("credited");
+    assert_eq!(whole, [reduce(1, 20)]);
+    earlier.add(&whole[0]).expect("a sum");
+    assert!(matches!(reductions(content, &earlier, &Extent::Whole), Err(CorrectionError::NothingLeft)));
+}
+
+proptest! {
+    /// In whatever portions the units of a line are credited, together they are exactly its net.
+    #[test]
+    fn portions_of_units_sum_up_to_the_line(
+        count in 1_u32..800,
+        price in "(0|1|19|93)\\.[0-9]{1,10}",
+        divisor in 1_u32..32,
+        cuts in prop::collection::vec(1_u32..300, 0..6),
+    ) {
+        let draft = drafted(bill(1, vec![measured(count, &price, divisor)]), &[]);
+        let mut earlier = Earlier::none(Currency::EUR);
+        let (mut left, mut sum) = (count, 0);
+        for cut in cuts.into_iter().chain([u32::MAX]) {
+            let cut = cut.min(left);
+            if cut == 0 {
+                continue;
+            }
+            left -= cut;
+            let portion = reductions(&draft.content, &earlier, &units(cut)).expect("credited")[0];
+            prop_assert!(!portion.net.is_negative());
+            sum += portion.net.minor();
+            earlier.add(&portion).expect("a sum");
+        }
+        prop_assert_eq!(sum, draft.content.lines[0].net.minor());
     }
 }

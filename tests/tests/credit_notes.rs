@@ -125,7 +125,7 @@ on_both_backends! {
         let (ada, invoice) = billed(&florin).await;
         let request = DisputePaymentRequest { name: invoice.payment.clone(), ..Default::default() };
         florin.operator.payment_outcomes().dispute_payment(request).await.unwrap();
-        assert!(ada.credits().await.iter().all(|credit| said(credit.remaining.as_ref()) == "0.00 EUR"), "no loyalty");
+        assert!(ada.credits().await.iter().all(|credit| said(credit.remaining_amount.as_ref()) == "0.00 EUR"), "no loyalty");
         let card = ada.card("card-frictionless").await.name;
         let pay =
             PayDebtRequest { parent: ada.account.clone(), payment_method: card, ..Default::default() };

@@ -170,6 +170,8 @@ pub struct Invoice {
     pub content: Content,
     /// How far its collection is.
     pub standing: Standing,
+    /// What credit notes have taken of it before it was paid.
+    pub lowered: Money,
 }
 
 impl Invoice {
@@ -179,11 +181,14 @@ impl Invoice {
         invoice_name(self.content.account, self.id)
     }
 
-    /// What has been paid of it in money.
+    /// What has been paid of it in money, whatever went back since.
     #[must_use]
     pub fn amount_paid(&self) -> Money {
         match self.standing {
-            Standing::Paid { .. } => self.content.totals.amount_incl_tax,
+            Standing::Paid { .. } => {
+                let minor = self.content.totals.amount_incl_tax.minor().saturating_sub(self.lowered.minor());
+                Money::new(minor, self.content.currency)
+            }
             Standing::Issued
             | Standing::Collecting { .. }
             | Standing::Overdue { .. }

@@ -1,5 +1,7 @@
 //! Rows of credit notes: written once, guarded; never more than was invoiced, which the database holds too.
 
+use std::collections::BTreeMap;
+
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor, Rate},
     db::{Tx, sql},
@@ -279,6 +281,30 @@ pub(crate) async fn corrected(
         None => (0, 0),
     };
     Ok(Corrected { value: Money::new(value, currency), forgiven: Money::new(forgiven, currency) })
+}
+
+/// What notes took of invoices before these were paid, in minor units; invoices without any are left out.
+pub(crate) async fn lowered(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoices: &[InvoiceId],
+) -> Result<Vec<(InvoiceId, i64)>, DbErr> {
+    let rows = Entity::find()
+        .select_only()
+        .column(Column::InvoiceId)
+        .column(Column::LoweredDebt)
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::InvoiceId.is_in(invoices.iter().copied()))
+        .filter(Column::LoweredDebt.gt(Minor(0)))
+        .into_tuple::<(InvoiceId, i64)>()
+        .all(connection)
+        .await?;
+    let mut sums: BTreeMap<InvoiceId, i64> = BTreeMap::new();
+    for (invoice, minor) in rows {
+        let sum = sums.entry(invoice).or_default();
+        *sum = sum.checked_add(minor).ok_or_else(|| CorruptRow::new(TABLE, "a sum out of range"))?;
+    }
+    Ok(sums.into_iter().collect())
 }
 
 /// One note of the account, if it exists.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use florin_platform::{column::CorruptRow, db::Tx, id::AccountId};
-use florin_settlement::DEBIT_ORDER;
+use florin_settlement::{DEBIT_ORDER, Money};
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{debit, invoice, line, settlement, standing, tax};
+use super::{credit_note, debit, invoice, line, settlement, standing, tax};
 use crate::domain::{
     charge::Charge,
     draft::InvoiceDraft,
@@ -53,6 +53,7 @@ struct Parts {
     debits: Vec<Debit>,
     tax_lines: Vec<TaxLine>,
     standing: Option<Standing>,
+    lowered: i64,
 }
 
 async fn assemble(
@@ -80,6 +81,9 @@ async fn assemble(
     for row in standing::of(connection, account, &ids).await? {
         parts.entry(row.invoice_id).or_default().standing = Some(Standing::try_from(&row)?);
     }
+    for (invoice, lowered) in credit_note::lowered(connection, account, &ids).await? {
+        parts.entry(invoice).or_default().lowered = lowered;
+    }
     let mut invoices = Vec::with_capacity(heads.len());
     for head in heads {
         let parts = parts.remove(&head.id).unwrap_or_default();
@@ -102,6 +106,7 @@ fn whole(head: invoice::Model, mut parts: Parts) -> Result<Invoice, CorruptRow> 
         id: head.id,
         issued: head.issued_at.into(),
         standing,
+        lowered: Money::new(parts.lowered, head.currency.0),
         content: Content {
             occasion: head.occasion()?,
             account: head.account_id,

@@ -193,6 +193,8 @@ on_both_backends! {
         pay_debts(&world, billed.account, &billed.card).await;
         assert_eq!(billed.state(&world).await, wire::invoice::State::Paid);
         assert_eq!(loyalty(&world, billed.account).await, 1, "of the 1.22 that were paid");
+        let paid = world.monthly(billed.account).await.remove(0).amount_paid_incl_tax;
+        assert_eq!(cents(paid.as_ref()), 146);
         let rest = create(&world, billed.whole()).await.expect("credited");
         assert_eq!(cents(rest.refunded_incl_tax.as_ref()), 146);
         assert_eq!(world.till.given_back(), [146]);

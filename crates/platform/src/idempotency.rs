@@ -127,6 +127,17 @@ impl RequestKey {
         })
     }
 
+    /// Whether this very request was begun or answered before, as far as can be seen outside its transaction: what
+    /// only a new one has to pass need not be asked again. [`Self::claim`] decides.
+    pub async fn is_known(&self, connection: &impl ConnectionTrait) -> Result<bool, DbErr> {
+        let text = "SELECT fingerprint FROM idempotency \
+                    WHERE account_id = $1 AND principal = $2 AND method = $3 AND request_id = $4";
+        let Some(row) = connection.query_one_raw(sql(connection, text, self.values())).await? else {
+            return Ok(false);
+        };
+        Ok(secret::same(&row.try_get_by_index::<Vec<u8>>(0)?, &self.fingerprint))
+    }
+
     async fn begun(&self, tx: &Tx, reference: &str) -> Result<(), DbErr> {
         self.set(tx, "reference", reference.into()).await
     }

@@ -142,12 +142,16 @@ impl CreditOrderService for CreditOrderRpc {
         let call = &Call::of(&request);
         let request = &request.into_inner();
         let payable = &convert::order::payable(request).map_err(Error::from)?;
-        pay::admit(self.platform.db.reader(), call, payable).await?;
-        pay::check_source(&self.payments, &payable.source).await?;
+        let reader = self.platform.db.reader();
+        pay::admit(reader, call, payable).await?;
+        let key = RequestKey::new(&self.platform, call, payable.account, &request.request_id, request);
+        // Who asks again gets the answer there is, whether or not the provider can be asked now.
+        if !key.is_known(reader).await.map_err(Error::from)? {
+            pay::check_source(&self.payments, &payable.source).await?;
+        }
         if request.validate_only {
             return Ok(Response::new(self.rehearse_payment(call, payable).await?));
         }
-        let key = RequestKey::new(&self.platform, call, payable.account, &request.request_id, request);
         let begin = |tx, now| async move { Ok(pay::begin(&tx, now, call, payable).await?.to_string()) };
         let between = |reference: String| async move {
             self.payments.drive(call, payable.account, read(&reference)?).await?;

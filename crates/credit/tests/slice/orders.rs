@@ -2,8 +2,8 @@
 
 use florin_api::credit::v1::{
     CancelCreditOrderRequest, CreditOrder, GetCreditOrderDocumentRequest, GetCreditOrderRequest,
-    ListCreditOrdersRequest, PreviewCreditOrderRequest, credit::State as LotState, credit_order::State,
-    credit_order_service_server::CreditOrderService,
+    ListCreditOrdersRequest, PayCreditOrderRequest, PreviewCreditOrderRequest, credit::State as LotState,
+    credit_order::State, credit_order_service_server::CreditOrderService,
 };
 use florin_api::payment::v1::payment::State as PaymentState;
 use florin_credit::{GateView, orders};
@@ -58,6 +58,22 @@ on_both_backends! {
         assert!(expires.to_string().starts_with("2028-02-29T"), "{expires}");
         assert_eq!(world.movements(&credit.name).await.len(), 1);
         world.check_ledger().await;
+    }
+
+    /// Section 11: what was answered is answered again, also while the provider cannot be asked what the card is.
+    async fn who_paid_gets_the_same_answer_again_whoever_cannot_be_reached(database: TestDatabase) {
+        let world = World::new(&database).await;
+        let (order, other) = (world.order(30).await.expect("an order"), world.order(30).await.expect("another"));
+        let pay = async |order: &CreditOrder, request_id: &str| {
+            let request = PayCreditOrderRequest { request_id: request_id.into(), ..world.payment(order, "card") };
+            let request = world.request_by(Principal::Anonymous, "pay", request);
+            world.order_rpc().pay_credit_order(request).await.map(Response::into_inner)
+        };
+        let paid = pay(&order, "once").await.expect("paid");
+        world.bank.close();
+        assert_eq!(pay(&order, "once").await.expect("the same"), paid);
+        assert_eq!(pay(&other, "another").await.expect_err("nobody knows the card").code(), Code::Unavailable);
+        assert_eq!(pay(&other, "once").await.expect_err("not the same request").code(), Code::Unavailable);
     }
 
     async fn a_link_pays_its_own_order_only_and_nobody_without_it_gets_in(database: TestDatabase) {

@@ -37,6 +37,7 @@ pub(crate) struct Bank {
     charges: Mutex<HashMap<ChargeKey, ChargeOutcome>>,
     refunds: Mutex<HashSet<RefundId>>,
     refuses: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Bank {
@@ -52,6 +53,15 @@ impl Bank {
     /// Whether registered methods are declined from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::SeqCst);
+    }
+
+    /// Nobody gets an answer from now on.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+    }
+
+    fn open(&self) -> Result<(), ProviderUnknown> {
+        if self.is_closed.load(Ordering::SeqCst) { Err(ProviderUnknown::new("closed")) } else { Ok(()) }
     }
 
     /// How many charges went back.
@@ -73,6 +83,7 @@ impl Provider for Bank {
     }
 
     async fn recognise(&self, token: &str) -> Result<Option<MethodKind>, ProviderUnknown> {
+        self.open()?;
         Ok((token != "unknown").then_some(MethodKind::Card))
     }
 

@@ -56,6 +56,12 @@ impl Guard {
 
     /// Puts the guard in place of the one the table has, after columns were added.
     pub(crate) async fn replace(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+        self.lift(manager).await?;
+        self.install(manager).await
+    }
+
+    /// Takes the guard away that the table has; it is [installed](Self::install) again in the same step.
+    pub(crate) async fn lift(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         let Self { table, .. } = self;
         let (last, of) = if is_sqlite(manager) {
             ("replace", String::new())
@@ -66,7 +72,7 @@ impl Guard {
             let text = format!("DROP TRIGGER {table}_no_{attempt}{of}");
             manager.get_connection().execute_unprepared(&text).await?;
         }
-        self.install(manager).await
+        Ok(())
     }
 
     /// `unique` are further conditions under which a row stands in the way of `new`; `rowid`: whether the table has

@@ -27,6 +27,8 @@ mod m0013_collection;
 mod m0014_funding;
 mod m0016_usage_hour;
 mod m0017_corrections;
+mod m0019_chain;
+mod m0020_money_movement;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_funding::Step),
             Box::new(m0016_usage_hour::Step),
             Box::new(m0017_corrections::Step),
+            Box::new(m0019_chain::Step),
+            Box::new(m0020_money_movement::Step),
         ]
     }
 }

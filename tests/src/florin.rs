@@ -28,6 +28,7 @@ pub const START: &str = "2027-03-01T08:00:00Z";
 #[derive(Debug)]
 pub struct Florin {
     running: Option<Running>,
+    database_url: String,
     /// Somebody who has not said who they are.
     pub anonymous: Caller,
     /// A service that may do everything.
@@ -66,19 +67,21 @@ impl Florin {
 
     /// Starts a server with these settings.
     pub async fn start_with(config: Config) -> Self {
-        Self::met(serve::start(config).await.expect("the server starts")).await
+        let database_url = config.database_url.clone();
+        Self::met(serve::start(config).await.expect("the server starts"), database_url).await
     }
 
     /// Starts a server on `db`; `observer` is told of every statement.
     pub async fn start_observed(db: &TestDatabase, observer: Observer) -> Self {
-        Self::met(serve::start_observed(config(db), observer).await.expect("the server starts")).await
+        let running = serve::start_observed(config(db), observer).await.expect("the server starts");
+        Self::met(running, db.url().to_owned()).await
     }
 
-    async fn met(running: Running) -> Self {
+    async fn met(running: Running, database_url: String) -> Self {
         let server = format!("http://{}", running.address);
         let anonymous = Caller::connect(&server).await.expect("the server answers");
         let operator = anonymous.with_token(&running.sandbox_token);
-        Self { running: Some(running), anonymous, operator }
+        Self { running: Some(running), database_url, anonymous, operator }
     }
 
     /// Where the server listens.
@@ -94,8 +97,16 @@ impl Florin {
         self.running.as_ref().expect("it was not stopped").sandbox_token.clone()
     }
 
-    /// Stops the server and waits for its end.
-    pub async fn stop(mut self) {
+    /// Stops the server, waits for its end, and sees that its books are in order (R14.3, R14.5).
+    pub async fn stop(self) {
+        let database_url = self.database_url.clone();
+        self.stop_unaudited().await;
+        let found = audit(&database_url).await;
+        assert!(found.is_empty(), "the audit found differences:\n{}", found.join("\n"));
+    }
+
+    /// Stops the server and waits for its end, whatever state its books are in.
+    pub async fn stop_unaudited(mut self) {
         let running = self.running.take().expect("it was not stopped");
         running.stop().await.expect("the server stops");
     }
@@ -152,6 +163,15 @@ impl Florin {
         let code = words.into_iter().find(|word| word.len() == 9 && word.as_bytes()[4] == b'-');
         code.expect("the notice has a code").to_owned()
     }
+}
+
+/// What an audit of the database at `url` finds.
+pub async fn audit(url: &str) -> Vec<String> {
+    let db = florin_platform::db::Db::connect(url).await.expect("the database opens");
+    let mut found = Vec::new();
+    let audited = florin_server::audit::all(&db, &mut |finding| found.push(finding.to_string())).await;
+    audited.expect("everything can be read");
+    found
 }
 
 /// A request for the account of a French individual called `name`.

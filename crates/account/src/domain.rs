@@ -1,8 +1,11 @@
 //! Types and rules of accounts: no database, no wire, no clock.
 
 pub(crate) mod account;
+pub(crate) mod chain;
 pub(crate) mod confirmation;
 pub(crate) mod issuer;
+pub(crate) mod journal;
+pub(crate) mod ledger;
 pub(crate) mod legal_form;
 pub(crate) mod parties;
 pub(crate) mod password;

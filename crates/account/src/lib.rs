@@ -48,6 +48,19 @@ pub mod rights {
     };
 }
 
+/// The ledger: its accounts, and the chain of an account's movements (R14.3, R14.4). The movements themselves are
+/// written by the slices whose facts they are.
+pub mod ledger {
+    pub use crate::{
+        domain::{
+            chain::{Canonical, Digest, Link, Unchained},
+            journal::{Balances, Recorded},
+            ledger::{Entry, LedgerAccount},
+        },
+        service::chain::{accounts, extend, heads},
+    };
+}
+
 use std::collections::HashMap;
 
 use florin_platform::{db::Tx, id::AccountId};
@@ -64,17 +77,4 @@ pub async fn lock(tx: &Tx, accounts: &[AccountId]) -> Result<(), DbErr> {
 /// changed anything of the account with [`lock`] taken.
 pub async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<HashMap<AccountId, i64>, DbErr> {
     store::lock::hold(tx, accounts).await
-}
-
-/// The first of `count` consecutive movement sequence numbers of a locked account (R6.8).
-pub async fn next_movement_sequence(tx: &Tx, account: AccountId, count: u32) -> Result<i64, DbErr> {
-    store::lock::next_sequence(tx, account, count).await
-}
-
-/// The same for many locked accounts in one statement; each account at most once in `counts`.
-pub async fn next_movement_sequences(
-    tx: &Tx,
-    counts: &[(AccountId, u32)],
-) -> Result<HashMap<AccountId, i64>, DbErr> {
-    store::lock::next_sequences(tx, counts).await
 }

@@ -1,6 +1,7 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
 pub(crate) mod authenticate;
+pub(crate) mod chain;
 pub(crate) mod confirm;
 pub(crate) mod create;
 pub(crate) mod hashing;

@@ -1,6 +1,7 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod account;
+pub(crate) mod chain;
 pub(crate) mod issuer;
 pub(crate) mod lock;
 pub(crate) mod right;

@@ -69,6 +69,11 @@ pub mod lots {
     };
 }
 
+/// What an audit looks at, and the movements behind a journal (R14.5, R8.8).
+pub mod audit {
+    pub use crate::service::audit::{check, debited, expected, movements, recorded_in};
+}
+
 /// Voucher codes (R6.6).
 pub mod vouchers {
     pub use crate::service::vouchers::{Voucher, check, redeem};

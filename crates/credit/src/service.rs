@@ -4,6 +4,7 @@
 //! [`florin_account::lock`], the first statement of the transaction; lots and orders follow, shared rows
 //! (a code, a campaign) come last.
 
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod disputes;
 pub(crate) mod grants;

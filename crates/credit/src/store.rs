@@ -1,5 +1,6 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
+pub(crate) mod audit;
 pub(crate) mod campaign;
 pub(crate) mod charge;
 pub(crate) mod code;

@@ -6,3 +6,4 @@ pub(crate) mod credit_note;
 pub(crate) mod document;
 pub(crate) mod explanation;
 pub(crate) mod invoice;
+pub(crate) mod journal;

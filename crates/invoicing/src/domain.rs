@@ -8,6 +8,7 @@ pub(crate) mod draft;
 pub(crate) mod dunning;
 pub(crate) mod extent;
 pub(crate) mod invoice;
+pub(crate) mod money;
 pub(crate) mod number;
 pub(crate) mod record;
 pub(crate) mod standing;

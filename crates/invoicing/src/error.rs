@@ -34,6 +34,12 @@ pub enum Error {
         /// Its settlement instant.
         settlement: Instant,
     },
+    /// The period of a journal has not ended (R8.8).
+    #[error("the period ends at {end}")]
+    JournalNotOver {
+        /// Its end.
+        end: Instant,
+    },
     /// The issuer's run of another month is not finished.
     #[error("{run} is not finished")]
     RunInProgress {
@@ -126,6 +132,7 @@ impl Error {
             | Self::Right(_)
             | Self::OnlyDefaultMethod
             | Self::PeriodNotOver { .. }
+            | Self::JournalNotOver { .. }
             | Self::RunInProgress { .. }
             | Self::EarlierMonthUnbilled { .. }
             | Self::RequestIdRefused(_)
@@ -210,6 +217,9 @@ impl From<Error> for Status {
             Error::PeriodNotOver { settlement } => {
                 Refusal::failed_precondition(ErrorReason::PeriodNotOver, text)
                     .with("settlement_time", settlement)
+            }
+            Error::JournalNotOver { end } => {
+                Refusal::failed_precondition(ErrorReason::PeriodNotOver, text).with("end_time", end)
             }
             Error::RunInProgress { run } => {
                 Refusal::failed_precondition(ErrorReason::RunInProgress, text).with("billing_run", run)

@@ -34,7 +34,14 @@ pub use domain::{
     standing::InvoiceState,
 };
 pub use error::Error;
-pub use grpc::{billing_runs::BillingRunRpc, collection::CollectionRpc, invoices::InvoiceRpc};
+pub use grpc::{
+    accounting::AccountingRpc, billing_runs::BillingRunRpc, collection::CollectionRpc, invoices::InvoiceRpc,
+};
+/// What an audit looks at (R14.5).
+pub mod audit {
+    pub use crate::service::audit::{check, numbers::check as check_numbers};
+}
+
 pub use service::{
     credit_note::{CreditedMoney, NewCreditNote, issue_credit_note},
     dispute::Reversals,

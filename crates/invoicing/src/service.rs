@@ -1,6 +1,7 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; the caller commits.
 
 pub(crate) mod advance;
+pub(crate) mod audit;
 pub(crate) mod bounces;
 pub(crate) mod collect;
 pub(crate) mod collection;
@@ -14,7 +15,10 @@ pub(crate) mod estimate;
 pub(crate) mod final_invoice;
 pub(crate) mod forecast;
 pub(crate) mod issue;
+pub(crate) mod journal;
+pub(crate) mod ledger;
 pub(crate) mod monthly;
+pub(crate) mod movements;
 pub(crate) mod outcomes;
 pub(crate) mod pay;
 pub(crate) mod ports;

@@ -1,5 +1,6 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
+pub(crate) mod audit;
 pub(crate) mod billing_run;
 pub(crate) mod bounce;
 pub(crate) mod credit_note;
@@ -10,7 +11,9 @@ pub(crate) mod dispute;
 pub(crate) mod document;
 pub(crate) mod dunning;
 pub(crate) mod invoice;
+pub(crate) mod journal;
 pub(crate) mod line;
+pub(crate) mod money;
 pub(crate) mod number;
 pub(crate) mod parties;
 pub(crate) mod receivables;

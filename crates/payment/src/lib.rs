@@ -38,8 +38,13 @@ pub use domain::{
 pub use error::Error;
 pub use grpc::{methods::PaymentMethodRpc, outcomes::PaymentOutcomeRpc, payments::PaymentRpc};
 pub use needs::MethodNeeds;
-pub use outcomes::{BoxError, Outcomes, Settled};
+pub use outcomes::{BoxError, MoneyMoved, Outcomes, Settled};
 pub use provider::Provider;
+/// What an audit looks at (R14.5).
+pub mod audit {
+    pub use crate::service::audit::{check, expected};
+}
+
 pub use service::{
     begin::{begin, begin_many},
     limits::automatic_attempts,

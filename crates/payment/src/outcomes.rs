@@ -5,7 +5,7 @@
 //! and what it writes are therefore one fact.
 
 use florin_platform::{call::Call, db::Tx, id::AccountId};
-use florin_settlement::Instant;
+use florin_settlement::{Instant, Money};
 
 use crate::domain::{dispute::Dispute, method::PaymentMethodId, payment::Payment};
 
@@ -21,9 +21,32 @@ pub enum Settled {
     Unwanted,
 }
 
+/// Money that moved between the customer and the provider, whatever it was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoneyMoved<'a> {
+    /// All of the payment was captured.
+    Captured,
+    /// So much of it went back to its source: a refund that is done.
+    WentBack(Money),
+    /// The payer's bank took back what the dispute says.
+    TakenBack(&'a Dispute),
+    /// What the dispute had taken back is here again.
+    CameBack(&'a Dispute),
+}
+
 /// Told what became of payments and methods.
 #[async_trait::async_trait]
 pub trait Outcomes: Send + Sync {
+    /// Money of `payment` moved. Told of every movement once, before whatever else is told of it; also of money that
+    /// nothing wanted. What it is told adds up to the money that is there.
+    async fn money_moved(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        payment: &Payment,
+        moved: MoneyMoved<'_>,
+    ) -> Result<(), BoxError>;
+
     /// The money of `payment` was captured.
     async fn settled(
         &self,

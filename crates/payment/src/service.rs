@@ -1,6 +1,7 @@
 //! Commands and queries. A command: begin, lock, read, decide, write; what talks to the provider does so
 //! between two transactions.
 
+pub(crate) mod audit;
 pub(crate) mod begin;
 pub(crate) mod disputes;
 pub(crate) mod expire;

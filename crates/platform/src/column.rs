@@ -9,9 +9,9 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use florin_settlement::{Currency, CurrencyError, Decimal, Instant, Money, canonical, parse_decimal};
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, QueryResult};
 
 /// What a row held cannot be what was written: a loud error, never a default.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ impl CorruptRow {
     }
 }
 
-impl From<CorruptRow> for sea_orm::DbErr {
+impl From<CorruptRow> for DbErr {
     fn from(corrupt: CorruptRow) -> Self {
         Self::Type(corrupt.to_string())
     }
@@ -60,6 +60,23 @@ impl From<Money> for Minor {
 /// An instant, to the microsecond, in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, DeriveValueType)]
 pub struct At(DateTime<Utc>);
+
+impl At {
+    /// The instant in a column, if it stands there as it would be written: on SQLite, where it is a text, several
+    /// texts mean one instant, and only one of them is ever written.
+    ///
+    /// # Errors
+    /// [`DbErr`] when the row has no such column.
+    pub fn as_written(row: &QueryResult, column: &str) -> Result<Option<Instant>, DbErr> {
+        if row.try_as_sqlite_row().is_none() {
+            return Ok(Some(row.try_get::<Self>("", column)?.into()));
+        }
+        let text: String = row.try_get("", column)?;
+        let instant = Instant::parse(&text).ok();
+        let written = |instant: &Instant| instant.as_datetime().to_rfc3339_opts(SecondsFormat::AutoSi, false);
+        Ok(instant.filter(|instant| written(instant) == text))
+    }
+}
 
 impl From<Instant> for At {
     fn from(instant: Instant) -> Self {

@@ -16,6 +16,7 @@ pub mod coalesce;
 pub mod column;
 pub mod db;
 pub mod etag;
+pub mod finding;
 pub mod html;
 pub mod id;
 pub mod idempotency;
@@ -28,6 +29,7 @@ pub mod page;
 pub mod refusal;
 pub mod secret;
 pub mod set;
+pub mod snapshot;
 pub mod violation;
 pub mod wire;
 

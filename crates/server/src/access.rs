@@ -165,6 +165,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.invoicing.v1.CollectionService/WriteOffDebt", service(&[Finance])),
     ("florin.invoicing.v1.CollectionService/HoldDeletion", service(&[Operator, Finance])),
     ("florin.invoicing.v1.CollectionService/ReleaseDeletion", service(&[Operator, Finance])),
+    ("florin.invoicing.v1.AccountingService/ExportJournal", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
     ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),

@@ -1,5 +1,5 @@
 //! The command line: `florin serve`, `florin migrate`, `florin seed`, `florin token`, `florin catalogue`,
-//! `florin campaign`, `florin demo`.
+//! `florin campaign`, `florin journal`, `florin audit`, `florin demo`.
 
 use std::process::ExitCode;
 
@@ -7,9 +7,9 @@ use clap::{Parser, Subcommand};
 use florin_platform::call::Role;
 
 use crate::{
-    campaign, catalogue,
+    audit, campaign, catalogue,
     config::{Config, Flags},
-    demo, migrate, serve, telemetry, wiring,
+    demo, journal, migrate, serve, telemetry, wiring,
 };
 
 /// The billing core of a public cloud.
@@ -38,6 +38,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Generate voucher codes of a campaign
     Campaign(campaign::CampaignArgs),
+    /// Export an issuer's journal of a period as CSV
+    Journal(journal::JournalArgs),
+    /// Recompute everything that can be recomputed, and print every difference; fails if there is any
+    Audit,
 }
 
 /// Which service, and what it may do.
@@ -91,6 +95,12 @@ pub async fn run(cli: Cli) -> Result<(), CliError> {
         }
         Command::Demo(args) => demo::run(&args).await,
         Command::Campaign(args) => campaign::run(&args).await,
+        Command::Journal(args) => journal::run(&args).await,
+        Command::Audit => {
+            let config = settings(&cli.flags)?;
+            telemetry::start(&config);
+            audit::run(&config.database_url).await
+        }
     }
 }
 

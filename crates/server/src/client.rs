@@ -11,6 +11,7 @@ use florin_api::{
         grant_service_client::GrantServiceClient, voucher_service_client::VoucherServiceClient,
     },
     invoicing::v1::{
+        accounting_service_client::AccountingServiceClient,
         billing_run_service_client::BillingRunServiceClient,
         collection_service_client::CollectionServiceClient, invoice_service_client::InvoiceServiceClient,
     },
@@ -202,6 +203,12 @@ impl Caller {
     #[must_use]
     pub fn collection(&self) -> CollectionServiceClient<Authorized> {
         CollectionServiceClient::new(self.authorized())
+    }
+
+    /// `florin.invoicing.v1.AccountingService`
+    #[must_use]
+    pub fn accounting(&self) -> AccountingServiceClient<Authorized> {
+        AccountingServiceClient::new(self.authorized())
     }
 
     /// `florin.operation.v1.ApprovalService`

@@ -7,12 +7,14 @@
 //! Refuses to know: anything about billing. It decides nothing.
 
 pub mod access;
+pub mod audit;
 pub mod campaign;
 pub mod catalogue;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod journal;
 pub mod migrate;
 mod pages;
 pub mod provider;

@@ -14,6 +14,7 @@ use florin_api::{
         grant_service_server::GrantServiceServer, voucher_service_server::VoucherServiceServer,
     },
     invoicing::v1::{
+        accounting_service_server::AccountingServiceServer,
         billing_run_service_server::BillingRunServiceServer,
         collection_service_server::CollectionServiceServer, invoice_service_server::InvoiceServiceServer,
     },
@@ -38,8 +39,8 @@ use florin_credit::{
     SettlementHorizon, VoucherRpc, jobs::TopUps,
 };
 use florin_invoicing::{
-    BillingRunRpc, BillingRuns, CollectionRpc, Debts, Forecasts, Horizon, InvoiceRpc, MoneyOutcomes, Needs,
-    Reversals,
+    AccountingRpc, BillingRunRpc, BillingRuns, CollectionRpc, Debts, Forecasts, Horizon, InvoiceRpc,
+    MoneyOutcomes, Needs, Reversals,
 };
 use florin_operation::{Acts, ApprovalRpc, ClockRpc, NoticeRpc, Schedule};
 use florin_payment::{Methods, PaymentMethodRpc, PaymentOutcomeRpc, PaymentRpc, Payments, Provider};
@@ -196,6 +197,7 @@ pub(crate) async fn wire(
             payments.clone(),
             config.approval_limits.clone()
         )),
+        AccountingServiceServer(AccountingRpc::new(platform.clone())),
         BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
         CollectionServiceServer(CollectionRpc::new(
             platform.clone(),

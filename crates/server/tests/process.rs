@@ -13,6 +13,7 @@ use florin_api::{
     money::Money,
 };
 use florin_testbed::{Backend, TestDatabase, on_both_backends};
+use sea_orm::ConnectionTrait;
 
 const FLORIN: &str = env!("CARGO_BIN_EXE_florin");
 
@@ -182,6 +183,17 @@ on_both_backends! {
             assert!(told.contains(figure), "{figure} is missing in\n{told}");
         }
         assert!(told.contains("voucher → cloud credit → LaunchPad → loyalty → payment method"), "{told}");
+
+        // R14.5: its books are in order, beside the running server; and whoever touches them is found out.
+        let audit = || florin().args(["audit", "--database-url", db.url()]).output().unwrap();
+        let audited = audit();
+        assert!(audited.status.success(), "{}", text(&audited));
+        assert!(text(&audited).contains("3 accounts, 0 differences"), "{}", text(&audited));
+        let statement = "UPDATE account_lock SET movement_sequence = movement_sequence + 1 WHERE movement_sequence > 0";
+        db.connect().await.execute_unprepared(statement).await.unwrap();
+        let audited = audit();
+        assert_eq!(audited.status.code(), Some(1), "{}", text(&audited));
+        assert!(text(&audited).contains("the head of a chain is its last movement: accounts/"), "{}", text(&audited));
     }
 }
 

@@ -60,9 +60,11 @@ async fn credits_agree(player: &Player, books: &mut Account, now: At, at: &str) 
         adds_up(credit, &movements.movements, at);
         sequences.extend(movements.movements.iter().map(|movement| movement.sequence));
     }
+    // Movements of money stand between them: the audit at the end sees that none is missing.
+    let count = sequences.len();
     sequences.sort_unstable();
-    let unbroken: Vec<i64> = (1..=i64::try_from(sequences.len()).expect("few movements")).collect();
-    assert_eq!(sequences, unbroken, "{at}: the account's movements are numbered without a gap");
+    sequences.dedup();
+    assert_eq!(sequences.len(), count, "{at}: the account's movements have numbers of their own");
 }
 
 /// The model's lot of that name. A lot the server issued by itself gets its name and instant here.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use florin_platform::{
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
-    set::{Kind, Set, among},
+    set::among,
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
@@ -59,45 +59,4 @@ pub(crate) async fn hold(tx: &Tx, accounts: &[AccountId]) -> Result<HashMap<Acco
         }
     }
     Ok(changes)
-}
-
-/// Takes the next `count` movement sequence numbers of a locked account; the first of them.
-pub(crate) async fn next_sequence(tx: &Tx, account: AccountId, count: u32) -> Result<i64, DbErr> {
-    let text = "UPDATE account_lock SET movement_sequence = movement_sequence + $2 \
-                WHERE account_id = $1 RETURNING movement_sequence";
-    let row = tx
-        .query_one_raw(sql(tx, text, [account.into(), i64::from(count).into()]))
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound(format!("lock row of accounts/{account}")))?;
-    let last: i64 = row.try_get_by_index(0)?;
-    Ok(last - i64::from(count) + 1)
-}
-
-/// Takes movement sequence numbers of many locked accounts at once: the first of each.
-pub(crate) async fn next_sequences(
-    tx: &Tx,
-    counts: &[(AccountId, u32)],
-) -> Result<HashMap<AccountId, i64>, DbErr> {
-    let mut first = HashMap::with_capacity(counts.len());
-    let mut wanted = Set::new([("account_id", Kind::Uuid), ("count", Kind::Number)], counts.len());
-    for (account, count) in counts {
-        wanted.push([(*account).into(), i64::from(*count).into()]);
-    }
-    let text = |rows: &str| {
-        format!(
-            "UPDATE account_lock SET movement_sequence = movement_sequence + v.count FROM {rows} \
-             WHERE account_lock.account_id = v.account_id \
-             RETURNING account_lock.account_id, account_lock.movement_sequence"
-        )
-    };
-    for row in wanted.query(tx, text).await? {
-        first.insert(row.try_get_by_index::<AccountId>(0)?, row.try_get_by_index::<i64>(1)?);
-    }
-    for (account, count) in counts {
-        let last = first
-            .get_mut(account)
-            .ok_or_else(|| DbErr::RecordNotFound(format!("lock row of accounts/{account}")))?;
-        *last += 1 - i64::from(*count);
-    }
-    Ok(first)
 }

@@ -187,16 +187,17 @@ fn source(lot: &CreditLot) -> String {
 
 /// Renders a movement of a lot of `project`, if of one.
 pub(crate) fn movement(movement: &Movement, project: Option<ProjectId>) -> wire::Movement {
-    let lot = credit_name(movement.account, project, movement.lot);
+    let Movement { link, fact } = movement;
+    let lot = credit_name(fact.account, project, fact.lot);
     wire::Movement {
-        name: format!("{lot}/movements/{}", movement.sequence),
-        kind: movement_kind(movement.kind).into(),
-        amount: Some(money(movement.amount)),
-        remaining_after: Some(money(movement.remaining_after)),
-        sequence: movement.sequence,
-        effective_time: Some(timestamp(movement.effective)),
-        record_time: Some(timestamp(movement.recorded)),
-        reference: movement.reference.clone(),
+        name: format!("{lot}/movements/{}", link.sequence),
+        kind: movement_kind(fact.kind).into(),
+        amount: Some(money(fact.amount)),
+        remaining_after: Some(money(fact.remaining_after)),
+        sequence: link.sequence,
+        effective_time: Some(timestamp(fact.effective)),
+        record_time: Some(timestamp(fact.recorded)),
+        reference: fact.reference.clone(),
     }
 }
 

@@ -97,7 +97,8 @@ impl CreditService for CreditRpc {
         let page = Page::parse(key, &query, request.page_size, &request.page_token).map_err(Error::from)?;
         query::lot(reader, account, project, lot, None).await?;
         let found = query::list_movements(reader, account, lot, &page).await?;
-        let (movements, next_page_token) = page.cut(key, found, |movement| movement.sequence.to_string());
+        let (movements, next_page_token) =
+            page.cut(key, found, |movement| movement.link.sequence.to_string());
         let movements =
             movements.iter().map(|movement| convert::credit::movement(movement, project)).collect();
         Ok(Response::new(ListMovementsResponse { movements, next_page_token }))

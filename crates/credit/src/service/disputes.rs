@@ -81,7 +81,7 @@ pub async fn restore(
     let owner = query::account(tx, account).await?;
     let mut restored = Vec::new();
     for revoked in store::movement::of_reference(tx, account, MovementKind::Disputed, dispute).await? {
-        let (source, amount, cause) = (revoked.lot, revoked.amount, ReturnCause::DisputeWon);
+        let (source, amount, cause) = (revoked.fact.lot, revoked.fact.amount, ReturnCause::DisputeWon);
         let back = GiveBack { source, amount, cause, document: dispute };
         let lot = lots::give_back(tx, at, call, &owner, back).await?;
         if let Some(project) = lot.project

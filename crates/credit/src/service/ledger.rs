@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what may add value to a lot | its issue, once; nothing else, and the database agrees (R6.2) |
 //! | what may take value | [`take`]: debits of a plan, lapses, what is disputed or taken back |
-//! | order | the accounts are locked; sequences, then lots, then movements |
+//! | order | the accounts are locked; lots, then the ends of the chains, then movements |
 //! | how many statements | a handful per batch, however many lots |
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ use florin_settlement::{Instant, Money};
 use crate::{
     domain::{
         lot::{CreditId, CreditLot, NewLot},
-        movement::{Movement, MovementKind},
+        movement::{Fact, IssuedFor, MovementKind},
     },
     error::Error,
     events::{CreditIssued, CreditLapsed},
@@ -32,21 +32,20 @@ use crate::{
 /// event and the customer's notice. One source issues once: a second time is a database error.
 pub(crate) async fn issue(tx: &Tx, at: Instant, account: &Account, new: NewLot) -> Result<CreditLot, Error> {
     let lot = CreditLot::issue(CreditId::generate(at), new)?;
-    let sequence = florin_account::next_movement_sequence(tx, lot.account, 1).await?;
     store::lot::insert(tx, &lot).await?;
-    let movement = Movement {
+    let fact = Fact {
         account: lot.account,
-        sequence,
         lot: lot.id,
         lot_kind: lot.kind,
         kind: MovementKind::Issued,
+        entry: MovementKind::Issued.entry(lot.kind, IssuedFor::from(&lot.origin)),
         amount: lot.initial,
         remaining_after: lot.initial,
         effective: lot.issued,
         recorded: at,
         reference: String::new(),
     };
-    store::movement::insert(tx, &[movement]).await?;
+    store::movement::append(tx, &[fact]).await?;
     store::due::insert(tx, lot.account, lot.id, &tasks(&lot, at)).await?;
     let fact = CreditIssued {
         credit: lot_name(&lot),
@@ -88,15 +87,8 @@ pub(crate) async fn take(
     if takings.is_empty() {
         return Ok(());
     }
-    let mut counts: BTreeMap<AccountId, u32> = BTreeMap::new();
-    for taking in takings {
-        *counts.entry(taking.account).or_default() += 1;
-    }
-    let counts: Vec<_> = counts.into_iter().collect();
-    let mut sequences = florin_account::next_movement_sequences(tx, &counts).await?;
-
     let mut totals: BTreeMap<(AccountId, CreditId), Money> = BTreeMap::new();
-    let mut movements = Vec::with_capacity(takings.len());
+    let mut facts = Vec::with_capacity(takings.len());
     for taking in takings {
         let lot = lots
             .get_mut(&taking.lot)
@@ -107,22 +99,18 @@ pub(crate) async fn take(
             return Err(Error::Overdrawn(lot_name(lot)));
         }
         lot.remaining = remaining;
-        let sequence = sequences
-            .get_mut(&taking.account)
-            .ok_or_else(|| Error::NotFound(wire::account_name(taking.account)))?;
-        movements.push(Movement {
+        facts.push(Fact {
             account: taking.account,
-            sequence: *sequence,
             lot: taking.lot,
             lot_kind: lot.kind,
             kind: taking.kind,
+            entry: taking.kind.entry(lot.kind, IssuedFor::from(&lot.origin)),
             amount: taking.amount,
             remaining_after: remaining,
             effective: taking.effective,
             recorded: at,
             reference: taking.reference.clone(),
         });
-        *sequence += 1;
         let total = totals
             .entry((taking.account, taking.lot))
             .or_insert_with(|| Money::zero(taking.amount.currency()));
@@ -132,7 +120,7 @@ pub(crate) async fn take(
     if !store::lot::take(tx, &totals).await? {
         return Err(Error::Overdrawn("a lot".to_owned()));
     }
-    store::movement::insert(tx, &movements).await?;
+    store::movement::append(tx, &facts).await?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use florin_account::ledger::{self, Canonical, Digest, Entry, LedgerAccount, Link, Unchained};
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
@@ -14,13 +15,13 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Value};
 use super::{lot, lot::Scope};
 use crate::domain::{
     lot::{CreditId, CreditLot, LotStanding, LotState},
-    movement::{Movement, MovementKind},
+    movement::{Fact, Movement, MovementKind},
 };
 
-const TABLE: &str = "credit_movement";
+pub(crate) const TABLE: &str = "credit_movement";
 const COLUMNS: &str = "account_id, sequence, lot_id, lot_kind, kind, currency, amount, remaining_after, \
-                       debit_ledger, credit_ledger, effective_at, recorded_at, reference";
-const COLUMN_COUNT: usize = 13;
+                       debit_ledger, credit_ledger, effective_at, recorded_at, reference, digest";
+const COLUMN_COUNT: usize = 14;
 
 #[derive(Debug, FromQueryResult)]
 struct Row {
@@ -32,9 +33,12 @@ struct Row {
     currency: Code,
     amount: Minor,
     remaining_after: Minor,
+    debit_ledger: String,
+    credit_ledger: String,
     effective_at: At,
     recorded_at: At,
     reference: String,
+    digest: Vec<u8>,
 }
 
 impl TryFrom<Row> for Movement {
@@ -42,42 +46,64 @@ impl TryFrom<Row> for Movement {
 
     fn try_from(row: Row) -> Result<Self, CorruptRow> {
         let currency = row.currency.0;
+        let digest = Digest::from_bytes(&row.digest).ok_or_else(|| CorruptRow::new(TABLE, "no digest"))?;
+        let ledger = |name: &str| LedgerAccount::parse(name).map_err(CorruptRow::of(TABLE));
         Ok(Self {
-            account: row.account_id,
-            sequence: row.sequence,
-            lot: row.lot_id,
-            lot_kind: LotKind::parse(&row.lot_kind).map_err(CorruptRow::of(TABLE))?,
-            kind: MovementKind::parse(&row.kind).map_err(CorruptRow::of(TABLE))?,
-            amount: row.amount.money(currency),
-            remaining_after: row.remaining_after.money(currency),
-            effective: row.effective_at.into(),
-            recorded: row.recorded_at.into(),
-            reference: row.reference,
+            link: Link { sequence: row.sequence, digest },
+            fact: Fact {
+                account: row.account_id,
+                lot: row.lot_id,
+                lot_kind: LotKind::parse(&row.lot_kind).map_err(CorruptRow::of(TABLE))?,
+                kind: MovementKind::parse(&row.kind).map_err(CorruptRow::of(TABLE))?,
+                entry: Entry { debit: ledger(&row.debit_ledger)?, credit: ledger(&row.credit_ledger)? },
+                amount: row.amount.money(currency),
+                remaining_after: row.remaining_after.money(currency),
+                effective: row.effective_at.into(),
+                recorded: row.recorded_at.into(),
+                reference: row.reference,
+            },
         })
     }
 }
 
-fn values(movement: &Movement) -> [Value; COLUMN_COUNT] {
-    let entry = movement.kind.ledger_accounts(movement.lot_kind);
+fn values(link: &Link, fact: &Fact) -> [Value; COLUMN_COUNT] {
     [
-        movement.account.into(),
-        movement.sequence.into(),
-        movement.lot.into(),
-        movement.lot_kind.as_str().into(),
-        movement.kind.as_str().into(),
-        Code(movement.amount.currency()).into(),
-        movement.amount.minor().into(),
-        movement.remaining_after.minor().into(),
-        entry.debit.into(),
-        entry.credit.into(),
-        At::from(movement.effective).into(),
-        At::from(movement.recorded).into(),
-        movement.reference.as_str().into(),
+        fact.account.into(),
+        link.sequence.into(),
+        fact.lot.into(),
+        fact.lot_kind.as_str().into(),
+        fact.kind.as_str().into(),
+        Code(fact.amount.currency()).into(),
+        fact.amount.minor().into(),
+        fact.remaining_after.minor().into(),
+        fact.entry.debit.as_str().into(),
+        fact.entry.credit.as_str().into(),
+        At::from(fact.effective).into(),
+        At::from(fact.recorded).into(),
+        fact.reference.as_str().into(),
+        link.digest.as_bytes().to_vec().into(),
     ]
 }
 
-/// Appends movements, many in one statement.
-pub(crate) async fn insert(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr> {
+/// The columns after the sequence, in the order of the table (R14.4).
+fn unchained(fact: &Fact) -> Unchained {
+    let columns = Canonical::new()
+        .id(fact.lot)
+        .text(fact.lot_kind.as_str())
+        .text(fact.kind.as_str())
+        .text(fact.amount.currency().code())
+        .integer(fact.amount.minor())
+        .integer(fact.remaining_after.minor())
+        .text(fact.entry.debit.as_str())
+        .text(fact.entry.credit.as_str())
+        .instant(fact.effective)
+        .instant(fact.recorded)
+        .text(&fact.reference);
+    Unchained { account: fact.account, table: TABLE, columns }
+}
+
+/// Appends movements to the chains of their accounts, which are locked; many in one statement.
+pub(crate) async fn append(tx: &Tx, facts: &[Fact]) -> Result<(), DbErr> {
     let columns = [
         ("account_id", Kind::Uuid),
         ("sequence", Kind::Number),
@@ -92,10 +118,12 @@ pub(crate) async fn insert(tx: &Tx, movements: &[Movement]) -> Result<(), DbErr>
         ("effective_at", Kind::Instant),
         ("recorded_at", Kind::Instant),
         ("reference", Kind::Text),
+        ("digest", Kind::Bytes),
     ];
-    let mut set = Set::new(columns, movements.len());
-    movements.iter().for_each(|movement| set.push(values(movement)));
-    set.insert(tx, "credit_movement").await
+    let links = ledger::extend(tx, &facts.iter().map(unchained).collect::<Vec<_>>()).await?;
+    let mut set = Set::new(columns, facts.len());
+    links.iter().zip(facts).for_each(|(link, fact)| set.push(values(link, fact)));
+    set.insert(tx, TABLE).await
 }
 
 /// A lot's movements in recording order, after sequence `after`.

@@ -12,7 +12,7 @@ use sea_orm::DbErr;
 use crate::world::{World, reason};
 
 /// Every column of a lot but what remains of it, every column of a movement, and another value for each.
-const FROZEN: [(&str, &str, &str); 31] = [
+const FROZEN: [(&str, &str, &str); 32] = [
     ("credit_lot", "remaining", "remaining + 1"),
     ("credit_lot", "account_id", "id"),
     ("credit_lot", "id", "account_id"),
@@ -43,6 +43,7 @@ const FROZEN: [(&str, &str, &str); 31] = [
     ("credit_movement", "effective_at", "$1"),
     ("credit_movement", "recorded_at", "$1"),
     ("credit_movement", "reference", "'else'"),
+    ("credit_movement", "digest", "NULL"),
     ("credit_grant", "reason", "'else'"),
 ];
 
@@ -87,11 +88,12 @@ on_both_backends! {
                 "UPDATE OR IGNORE credit_lot SET remaining = remaining + 1",
                 "INSERT OR REPLACE INTO credit_movement SELECT account_id, sequence + 1000, lot_id, lot_kind, kind, \
                  currency, amount * 10, remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, \
-                 reference FROM credit_movement",
+                 reference, digest FROM credit_movement",
                 "INSERT OR REPLACE INTO credit_movement (rowid, account_id, sequence, lot_id, lot_kind, kind, \
                  currency, amount, remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, \
-                 reference) SELECT rowid, account_id, sequence + 1000, lot_id, lot_kind, kind, currency, amount, \
-                 remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, 'x' FROM credit_movement",
+                 reference, digest) SELECT rowid, account_id, sequence + 1000, lot_id, lot_kind, kind, currency, \
+                 amount, remaining_after, debit_ledger, credit_ledger, effective_at, recorded_at, 'x', digest \
+                 FROM credit_movement",
                 "UPDATE credit_movement SET rowid = rowid + 1000",
                 "INSERT INTO credit_lot SELECT * FROM credit_lot WHERE true ON CONFLICT (account_id, id) \
                  DO UPDATE SET remaining = credit_lot.remaining + 1",

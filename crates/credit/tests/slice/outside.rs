@@ -12,7 +12,8 @@ use florin_credit::{
     CreditOrder, GateView, OrderReversal, PortError, ProjectGate, ProjectId, SettlementHorizon, orders,
 };
 use florin_payment::{
-    BoxError, Dispute, MethodKind, Outcomes, Payment, PaymentMethodId, Provider, RefundId, Settled,
+    BoxError, Dispute, MethodKind, MoneyMoved, Outcomes, Payment, PaymentMethodId, Provider, RefundId,
+    Settled,
     provider::{
         Capabilities, Charge, ChargeKey, ChargeOutcome, ChargeReport, Forget, GiveBack, News, Notice,
         NoticeRefused, ProviderUnknown, RawNotice, RefundOutcome, RefundReport, Register, Registration,
@@ -151,6 +152,10 @@ pub(crate) struct Till(pub(crate) Arc<Projects>);
 
 #[async_trait::async_trait]
 impl Outcomes for Till {
+    async fn money_moved(&self, _: &Tx, _: Instant, _: &Payment, _: MoneyMoved<'_>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
     async fn settled(
         &self,
         tx: &Tx,

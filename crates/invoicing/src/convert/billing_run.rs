@@ -49,7 +49,7 @@ pub(crate) fn issuer_filter(request: &wire::ListBillingRunsRequest) -> Result<Op
     issuer_id(&request.issuer).map(Some).map_err(|error| Violations::one("issuer", error))
 }
 
-fn issuer_id(name: &str) -> Result<String, &'static str> {
+pub(crate) fn issuer_id(name: &str) -> Result<String, &'static str> {
     match name.strip_prefix("issuers/") {
         Some(id) if !id.is_empty() && !id.contains('/') => Ok(id.to_owned()),
         Some(_) | None => Err("is not a name of the form issuers/…"),

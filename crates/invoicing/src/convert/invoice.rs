@@ -180,7 +180,7 @@ pub(crate) fn tax_line(line: &TaxLine) -> wire::TaxLine {
     }
 }
 
-fn tax_category(category: TaxCategory) -> WireTaxCategory {
+pub(crate) fn tax_category(category: TaxCategory) -> WireTaxCategory {
     match category {
         TaxCategory::Standard => WireTaxCategory::Standard,
         TaxCategory::ReverseCharge => WireTaxCategory::ReverseCharge,

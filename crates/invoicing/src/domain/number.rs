@@ -53,8 +53,13 @@ impl Number {
     /// As printed: `FR-2027-000001`.
     #[must_use]
     pub(crate) fn text(&self) -> String {
-        format!("{}-{}-{:0digits$}", self.series.as_str(), self.year, self.number, digits = DIGITS)
+        digits(&format!("{}-{}", self.series.as_str(), self.year), self.number)
     }
+}
+
+/// A number behind the series and year it belongs to, as printed.
+pub(crate) fn digits(series_and_year: &str, number: i64) -> String {
+    format!("{series_and_year}-{number:0DIGITS$}")
 }
 
 /// A block of consecutive numbers, taken at once.

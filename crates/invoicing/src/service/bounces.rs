@@ -17,12 +17,13 @@ use florin_settlement::{Instant, Money};
 
 use super::{
     collect::{earn, loyalty_rate, owned, tell_paid},
-    debts, returns,
+    debts, ledger, returns,
 };
 use crate::{
     domain::{
         debt::{Debt, DebtEnding},
         invoice::{Invoice, InvoiceId},
+        money::{MoneyKind, Posting},
         standing::Standing,
     },
     error::Error,
@@ -97,7 +98,14 @@ async fn reverse(
     let surplus = match debt.ended.map(|(_, ending)| ending) {
         None => lift(tx, at, call, &invoice, &debt, payment, known.amount).await?,
         Some(DebtEnding::Paid(_) | DebtEnding::Credited | DebtEnding::DisputeWon) => known.amount,
-        Some(DebtEnding::WrittenOff) => known.amount.min(debt.credited)?,
+        Some(DebtEnding::WrittenOff) => {
+            let surplus = known.amount.min(debt.credited)?;
+            let recovered = known.amount.checked_sub(surplus)?.min(debt.owed()?)?;
+            let name = source(&invoice, known.id);
+            ledger::post(tx, at, Posting::of(debt.account, MoneyKind::Recovered, recovered, at, &name))
+                .await?;
+            surplus
+        }
     };
     let refunds = returns::sources(tx, &invoice, surplus).await?;
     returns::send(tx, at, &invoice, &source(&invoice, known.id), &refunds).await
@@ -123,6 +131,8 @@ async fn lift(
         earn(tx, at, call, invoice).await?;
     } else {
         store::debt::lower(tx, debt.account, debt.id, lifted).await?;
+        let posting = Posting::of(debt.account, MoneyKind::Applied, lifted, at, &invoice.name());
+        ledger::post(tx, at, posting).await?;
     }
     Ok(amount.checked_sub(lifted)?)
 }

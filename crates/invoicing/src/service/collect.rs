@@ -15,12 +15,13 @@ use florin_platform::{
 };
 use florin_settlement::{Instant, Money, Percentage};
 
-use super::{bounces, debts};
+use super::{bounces, debts, ledger};
 use crate::{
     domain::{
         debt::{Debt, DebtCause, DebtEnding},
         dunning::Dunning,
         invoice::{Content, Invoice, InvoiceId, Occasion, invoice_name},
+        money::{MoneyKind, Posting},
         standing::Receipt,
     },
     error::Error,
@@ -54,6 +55,8 @@ pub(crate) async fn received(
         Some(debt) => self::paid(tx, at, call, &debt, payment).await?,
         None => {
             store::standing::save(tx, at, payment.account, id, paid).await?;
+            let (owner, amount) = (payment.account, payment.amount);
+            ledger::post(tx, at, Posting::of(owner, MoneyKind::Applied, amount, at, &invoice.name())).await?;
             audit::record(tx, at, call, payment.account, &invoice.name()).await?;
             tell_paid(tx, at, &invoice, payment, payment.amount).await?;
             earn(tx, at, call, &invoice).await?;

@@ -28,7 +28,7 @@ use florin_settlement::{Instant, Money, ReturnedCredit};
 
 use super::{
     collect::{self, loyalty_rate},
-    debts, returns,
+    debts, ledger, returns,
 };
 use crate::{
     domain::{
@@ -36,6 +36,7 @@ use crate::{
         debt::{Debt, DebtEnding},
         extent::{Extent, reductions},
         invoice::{Invoice, InvoiceId, invoice_name},
+        money::Posting,
         number::{Numbered, Series},
         standing::Standing,
     },
@@ -203,6 +204,7 @@ pub(crate) async fn write(tx: &Tx, at: Instant, call: &Call, decided: Decided) -
     let rate = loyalty_rate(tx, &invoice.content).await?;
     let earning = (invoice.name(), name.as_str());
     loyalty::take_back(tx, at, call, owner, (&earning.0, earning.1), net_left, rate).await?;
+    ledger::post(tx, at, Posting::of_credit_note(&note, invoice.content.occasion.kind())?).await?;
     audit::record(tx, at, call, owner, &name).await?;
     number(tx, at, &mut note).await?;
     tell(tx, at, &invoice, &note).await?;

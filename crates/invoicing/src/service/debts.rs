@@ -7,11 +7,13 @@ use florin_payment::{Means, Payment, PaymentId, PaymentMethodId, PaymentState, p
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::money};
 use florin_settlement::{Instant, Money};
 
+use super::ledger;
 use crate::{
     domain::{
-        debt::{Debt, DebtCause, DebtEnding},
+        debt::{Debt, DebtCause, DebtEnding, debt_name},
         dunning::{Dunning, NextStep, Step},
         invoice::{Invoice, InvoiceId, invoice_name},
+        money::{MoneyKind, Posting},
         standing::Standing,
     },
     error::Error,
@@ -63,6 +65,8 @@ pub(crate) async fn bounced(
     }
     let overdue = Standing::Overdue { payment: Some(payment) };
     let debt = self::open(tx, at, call, invoice, overdue, total, DebtCause::Bounced).await?;
+    let name = debt_name(owner, debt.id);
+    ledger::post(tx, at, Posting::of(owner, MoneyKind::OwedAgain, amount, at, &name)).await?;
     if let Some(open) = open {
         store::dispute::move_debt(tx, owner, open.id, debt.id).await?;
         store::bounce::move_debt(tx, owner, invoice.id, (open.id, debt.id)).await?;
@@ -96,6 +100,16 @@ fn planned(debt: &Debt, dunning: Dunning, at: Instant) -> Planned {
     Planned { account: debt.account, debt: debt.id, dunning, next }
 }
 
+/// What the end of a debt does to the books. What a credit note lowers, the note itself has told.
+fn ended(at: Instant, debt: &Debt, ending: DebtEnding, invoice: &str) -> Result<Option<Posting>, Error> {
+    let kind = match ending {
+        DebtEnding::Paid(_) | DebtEnding::DisputeWon => MoneyKind::Applied,
+        DebtEnding::WrittenOff => MoneyKind::WrittenOff,
+        DebtEnding::Credited => return Ok(None),
+    };
+    Ok(Posting::of(debt.account, kind, debt.owed()?, at, invoice))
+}
+
 /// Ends the open debt of `invoice`. When no debt keeps the projects suspended any more, they resume.
 pub(crate) async fn end(
     tx: &Tx,
@@ -114,6 +128,7 @@ pub(crate) async fn end(
     };
     store::standing::save(tx, at, owner, invoice.id, standing).await?;
     store::debt::close(tx, at, owner, debt.id, ending).await?;
+    ledger::post(tx, at, ended(at, debt, ending, &name)?).await?;
     store::dunning::end(tx, owner, debt.id).await?;
     audit::record(tx, at, call, owner, &name).await?;
     outbox::append(tx, at, owner, &DebtClosed { invoice: name }).await?;

@@ -24,7 +24,7 @@ use florin_settlement::{Instant, Money, rounding};
 
 use super::{
     credit_note::{CreditedMoney, NewCreditNote, issue_credit_note},
-    debts,
+    debts, ledger,
 };
 use crate::{
     domain::{
@@ -32,6 +32,7 @@ use crate::{
         debt::{DebtEnding, DebtId},
         extent::Extent,
         invoice::{INVOICES, Invoice, InvoiceId, invoice_name},
+        money::{MoneyKind, Posting},
     },
     error::Error,
     store::{self, dispute::OrderDispute},
@@ -61,7 +62,7 @@ pub(crate) async fn opened(
     let revoked =
         florin_credit::disputes::revoke(tx, at, &florin_project::Gate, (owner, order.id), &name, wanted)
             .await?;
-    let credited = credit(tx, at, call, &order, invoice, revoked).await?;
+    let credited = credit(tx, at, call, &order, (invoice, &name), revoked).await?;
     let owed =
         if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(credited)? };
     let debt = if owed.is_positive() {
@@ -102,7 +103,10 @@ pub(crate) async fn won(
     }
     let name = dispute_name(dispute);
     store::dispute::won(tx, at, owner, dispute.id).await?;
-    florin_credit::disputes::restore(tx, at, call, &florin_project::Gate, owner, &name).await?;
+    let restored =
+        florin_credit::disputes::restore(tx, at, call, &florin_project::Gate, owner, &name).await?;
+    let restored = Money::sum(restored.iter().map(|lot| lot.initial), known.amount.currency())?;
+    ledger::post(tx, at, Posting::of(owner, MoneyKind::SaleRestored, restored, at, &name)).await?;
     if let Some(debt) = known.debt {
         forgive(tx, at, call, owner, debt, known.owed, &name).await?;
     }
@@ -136,7 +140,7 @@ fn purchase_invoice(order: &CreditOrder) -> Result<InvoiceId, Error> {
 }
 
 /// `accounts/{account}/disputes/{dispute}`.
-fn dispute_name(dispute: &Dispute) -> String {
+pub(crate) fn dispute_name(dispute: &Dispute) -> String {
     child_name(dispute.account, "disputes", dispute.id)
 }
 
@@ -157,7 +161,7 @@ async fn credit(
     at: Instant,
     call: &Call,
     order: &CreditOrder,
-    invoice: InvoiceId,
+    (invoice, dispute): (InvoiceId, &str),
     revoked: Money,
 ) -> Result<Money, Error> {
     let price = order.final_price();
@@ -169,9 +173,13 @@ async fn credit(
     if left.minor() < revoked.minor() {
         let tax = rounding::tax(revoked, price.tax_rate)
             .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
+        let mut unsold = revoked;
         if left.is_positive() {
             note(tx, at, call, order, (invoice, left), CreditNoteReason::Dispute).await?;
+            unsold = revoked.checked_sub(left)?;
         }
+        let posting = Posting::of(order.account, MoneyKind::SaleRevoked, unsold, at, dispute);
+        ledger::post(tx, at, posting).await?;
         return Ok(revoked.checked_add(tax)?);
     }
     let issued = note(tx, at, call, order, (invoice, revoked), CreditNoteReason::Dispute).await?;
@@ -220,7 +228,8 @@ async fn forgive(
                 let invoice = found(tx, owner, debt.invoice).await?;
                 debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await
             } else {
-                Ok(store::debt::lower(tx, owner, debt.id, amount).await?)
+                store::debt::lower(tx, owner, debt.id, amount).await?;
+                ledger::post(tx, at, Posting::of(owner, MoneyKind::Applied, amount, at, dispute)).await
             }
         }
         Some(DebtEnding::Paid(payment)) => {
@@ -230,7 +239,10 @@ async fn forgive(
             Ok(())
         }
         // Nobody has paid anything for it.
-        Some(DebtEnding::WrittenOff | DebtEnding::Credited | DebtEnding::DisputeWon) => Ok(()),
+        Some(DebtEnding::WrittenOff) => {
+            ledger::post(tx, at, Posting::of(owner, MoneyKind::Recovered, amount, at, dispute)).await
+        }
+        Some(DebtEnding::Credited | DebtEnding::DisputeWon) => Ok(()),
     }
 }
 

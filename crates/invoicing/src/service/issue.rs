@@ -6,6 +6,7 @@
 //! | lots | [`florin_credit::lots::debit`], with the plans | only a plan debits a lot (R7.6) |
 //! | what fell due in advance | noted as billed, with the invoice that bills it | never twice (R5.3) |
 //! | payments | begun here, together, driven after the commit | no network inside a transaction |
+//! | the books | by [`ledger::post`], in one set | every movement in the transaction of its fact (R14.3) |
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
 //!
 //! However many drafts there are, each table is written once. What needs the number comes after it and nothing else
@@ -30,13 +31,14 @@ use florin_platform::{
 use florin_project::AdvanceBilled;
 use florin_settlement::Instant;
 
-use super::debts;
+use super::{debts, ledger};
 use crate::{
     domain::{
         billing_run::BillingRunId,
         debt::{Debt, DebtCause},
         draft::InvoiceDraft,
         invoice::{Content, InvoiceId, InvoiceKind, invoice_name},
+        money::{MoneyKind, Posting},
         number::{Numbered, Series},
         standing::Standing,
     },
@@ -115,10 +117,24 @@ pub(crate) async fn issue(
     debts::insert(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
     let names = ready.iter().map(|ready| (ready.owner(), ready.name.as_str())).collect::<Vec<_>>();
     audit::record_many(tx, at, call, &names).await?;
+    ledger::post(tx, at, ready.iter().flat_map(|ready| postings(ready, at, batch.collection))).await?;
     let billed = ready.iter().filter_map(billed_in_advance).collect::<Vec<_>>();
     florin_project::advance::bill(tx, at, &billed).await?;
     number(tx, at, batch, &ready).await?;
     Ok(ready.iter().map(|ready| issued(ready, batch.collection)).collect())
+}
+
+/// What an invoice does to the books; one that was paid before it was issued is paid at once.
+fn postings(ready: &Ready<'_>, at: Instant, collection: Collection) -> Vec<Posting> {
+    let mut postings = Posting::of_invoice(ready.content(), &ready.name);
+    match collection {
+        Collection::DefaultMethod => {}
+        Collection::PaidBy(_) => {
+            let amount = ready.content().totals.amount_incl_tax;
+            postings.extend(Posting::of(ready.owner(), MoneyKind::Applied, amount, at, &ready.name));
+        }
+    }
+    postings
 }
 
 /// What an invoice says to bill of what fell due in advance: its draft had all of it ([`super::settle`]).

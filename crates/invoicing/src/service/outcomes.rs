@@ -7,11 +7,11 @@
 //!
 //! Called by `payment` inside the transaction that records the outcome, with the account locked.
 
-use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, MoneyMoved, Outcomes, Payment, PaymentMethodId, Settled};
 use florin_platform::{call::Call, db::Tx, id::AccountId, wire::parse_child};
 use florin_settlement::Instant;
 
-use super::{bounces, collect, dispute, pay, purchase::issue_purchase};
+use super::{bounces, collect, dispute, ledger, pay, purchase::issue_purchase};
 use crate::{
     domain::{
         debt::{DEBT_SETTLEMENTS, DebtSettlementId},
@@ -51,6 +51,16 @@ fn paid_for(payment: &Payment) -> Result<Paid, Error> {
 
 #[async_trait::async_trait]
 impl Outcomes for MoneyOutcomes {
+    async fn money_moved(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        payment: &Payment,
+        moved: MoneyMoved<'_>,
+    ) -> Result<(), BoxError> {
+        Ok(ledger::post(tx, at, ledger::moved(at, payment, moved)).await?)
+    }
+
     async fn settled(
         &self,
         tx: &Tx,

@@ -35,6 +35,16 @@ pub(crate) async fn find(
     Ok(assemble(connection, account, head.into_iter().collect()).await?.pop())
 }
 
+/// Those of the account's invoices that have one of `ids`.
+pub(crate) async fn of_ids(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    ids: &[InvoiceId],
+) -> Result<Vec<Invoice>, DbErr> {
+    let heads = invoice::find_many(connection, account, ids).await?;
+    assemble(connection, account, heads).await
+}
+
 /// A page of the account's invoices, oldest first.
 pub(crate) async fn list(
     connection: &impl ConnectionTrait,

@@ -134,6 +134,20 @@ pub(crate) async fn insert(tx: &Tx, invoices: &[NewInvoice<'_>]) -> Result<(), D
     insert_all(tx, invoices.iter().map(active).collect()).await
 }
 
+/// Those of the account's invoices that have one of `ids`, by id.
+pub(crate) async fn find_many(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    ids: &[InvoiceId],
+) -> Result<Vec<Model>, DbErr> {
+    Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(Column::Id)
+        .all(connection)
+        .await
+}
+
 pub(crate) async fn find(
     connection: &impl ConnectionTrait,
     account: AccountId,

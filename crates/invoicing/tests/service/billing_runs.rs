@@ -12,7 +12,7 @@ use florin_api::{
 };
 use florin_credit::GrantKind;
 use florin_invoicing::{BillingRunRpc, MoneyOutcomes, jobs::BillingRunJob};
-use florin_payment::{BoxError, Dispute, Outcomes, Payment, PaymentId, PaymentMethodId, Settled};
+use florin_payment::{BoxError, Dispute, MoneyMoved, Outcomes, Payment, PaymentId, PaymentMethodId, Settled};
 use florin_platform::{call::Call, db::Tx, id::AccountId, job::Job};
 use florin_settlement::Instant;
 use florin_testbed::{TestDatabase, on_both_backends};
@@ -281,6 +281,16 @@ impl Stumbling {
 
 #[async_trait::async_trait]
 impl Outcomes for Stumbling {
+    async fn money_moved(
+        &self,
+        tx: &Tx,
+        at: Instant,
+        payment: &Payment,
+        moved: MoneyMoved<'_>,
+    ) -> Result<(), BoxError> {
+        MoneyOutcomes.money_moved(tx, at, payment, moved).await
+    }
+
     async fn settled(
         &self,
         tx: &Tx,

@@ -1,7 +1,9 @@
 //! The slice on the real store, on both backends.
 
 mod advance;
+mod audit;
 mod billing_runs;
+mod books;
 mod collection;
 mod concurrency;
 mod corrections;

@@ -38,6 +38,7 @@ use futures::StreamExt;
 use sea_orm::DbErr;
 use tonic::{Request, Status};
 
+use crate::books::Books;
 pub(crate) use crate::till::{Mood, Till};
 
 pub(crate) fn standings() -> florin_project::Standings {
@@ -115,6 +116,7 @@ pub(crate) struct World {
     pub(crate) payments: Payments,
     methods: Methods,
     links: PaymentLinks,
+    pub(crate) books: Books,
 }
 
 impl World {
@@ -143,6 +145,7 @@ impl World {
             links: PaymentLinks::new(&platform.key, "https://pay.example.com"),
             till,
             platform,
+            books: Books::of(database.url()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! | what is locked | the account, first |
 //! | what makes each step happen once | what is known of each dispute is read after the lock, and only a step on from there is told |
 //! | in what order do notices have to come | in any: a notice is a reason to ask, and the answer lists every dispute as it is |
-//! | what of money nothing wanted, which went back | nobody is told: nobody had it |
+//! | what of money nothing wanted, which went back | only the books are told: nobody had it |
 
 use florin_platform::{outbox, wire};
 use florin_settlement::Money;
@@ -19,6 +19,7 @@ use crate::{
     },
     error::Error,
     events::{PaymentDisputeLost, PaymentDisputeWon, PaymentDisputed},
+    outcomes::MoneyMoved,
     store,
 };
 
@@ -73,6 +74,7 @@ impl Recorder<'_> {
             }
             DisputeNews::Opened(dispute) => {
                 store::dispute::insert(tx, &dispute).await?;
+                self.money_moved(payment, MoneyMoved::TakenBack(&dispute)).await?;
                 let fact = PaymentDisputed {
                     payment: name,
                     reference: payment.reference.clone(),
@@ -85,6 +87,7 @@ impl Recorder<'_> {
             }
             DisputeNews::Won(dispute) => {
                 store::dispute::save(tx, &dispute).await?;
+                self.money_moved(payment, MoneyMoved::CameBack(&dispute)).await?;
                 let fact =
                     PaymentDisputeWon { payment: name, dispute: dispute.id.to_string(), amount_incl_tax };
                 outbox::append(tx, *at, payment.account, &fact).await?;

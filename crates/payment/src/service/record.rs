@@ -27,7 +27,7 @@ use crate::{
         PaymentMethodRefused, PaymentMethodReplaced, PaymentMethodRevoked, PaymentSucceeded,
     },
     notices,
-    outcomes::{Outcomes, Settled},
+    outcomes::{MoneyMoved, Outcomes, Settled},
     store,
 };
 
@@ -88,6 +88,7 @@ impl Recorder<'_> {
             amount_incl_tax: Some(wire::money(payment.amount)),
         };
         outbox::append(tx, *at, payment.account, &fact).await?;
+        self.money_moved(&payment, MoneyMoved::Captured).await?;
         match outcomes.settled(tx, *at, call, &payment).await.map_err(Error::Outcome)? {
             Settled::Accepted => store::payment::accepted(tx, &payment).await?,
             Settled::Unwanted => {
@@ -96,6 +97,10 @@ impl Recorder<'_> {
             }
         }
         Ok(payment)
+    }
+
+    pub(crate) async fn money_moved(&self, payment: &Payment, moved: MoneyMoved<'_>) -> Result<(), Error> {
+        self.outcomes.money_moved(self.tx, self.at, payment, moved).await.map_err(Error::Outcome)
     }
 
     async fn declined(&self, payment: Payment, before: &PaymentState) -> Result<Payment, Error> {

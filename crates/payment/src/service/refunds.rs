@@ -25,6 +25,7 @@ use crate::{
     error::Error,
     events::{PaymentRefundRefused, PaymentRefundRequested, PaymentRefunded},
     notices,
+    outcomes::{MoneyMoved, Outcomes},
     provider::{GiveBack, ProviderUnknown},
     store,
 };
@@ -145,7 +146,7 @@ impl Payments {
                 let at = self.platform.clock.now(&tx).await?;
                 florin_account::lock(&tx, &[account]).await?;
                 let refund = owned_refund(&tx, account, id).await?;
-                record(&tx, at, call, refund, answer).await
+                record(&tx, at, call, refund, answer, &*self.outcomes).await
             })
             .await
     }
@@ -157,6 +158,7 @@ async fn record(
     call: &Call,
     refund: Refund,
     answer: &Result<RefundReport, ProviderUnknown>,
+    outcomes: &dyn Outcomes,
 ) -> Result<(), Error> {
     if !matches!(refund.state, RefundState::Requested(_)) {
         return Ok(());
@@ -178,6 +180,8 @@ async fn record(
             let payment = owned_payment(tx, refund.account, refund.payment).await?;
             let payment = payment.gave_back(refund.amount, at);
             store::payment::save(tx, &payment).await?;
+            let moved = outcomes.money_moved(tx, at, &payment, MoneyMoved::WentBack(refund.amount)).await;
+            moved.map_err(Error::Outcome)?;
             let account = owned_account(tx, refund.account).await?;
             let returned = if refund.purpose == Purpose::unwanted() {
                 notices::returned(&account, &payment)

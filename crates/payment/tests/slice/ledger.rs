@@ -6,7 +6,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use florin_payment::{BoxError, Dispute, MethodNeeds, Outcomes, Payment, PaymentMethodId, Settled};
+use florin_payment::{
+    BoxError, Dispute, MethodNeeds, MoneyMoved, Outcomes, Payment, PaymentId, PaymentMethodId, Settled,
+};
 use florin_platform::{
     call::Call,
     db::{Reader, Tx, sql},
@@ -15,7 +17,10 @@ use florin_platform::{
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-const TABLE: &str = "CREATE TABLE told (what text NOT NULL, subject text NOT NULL, reference text NOT NULL)";
+const TABLES: [&str; 2] = [
+    "CREATE TABLE told (what text NOT NULL, subject text NOT NULL, reference text NOT NULL)",
+    "CREATE TABLE moved (payment text NOT NULL, amount bigint NOT NULL)",
+];
 
 /// Accepts the first payment of each reference, and can be made to fail.
 #[derive(Debug, Default)]
@@ -34,7 +39,17 @@ impl MethodNeeds for Ledger {
 
 impl Ledger {
     pub(crate) async fn prepare(connection: &impl ConnectionTrait) {
-        connection.execute_unprepared(TABLE).await.expect("a table can be made");
+        for table in TABLES {
+            connection.execute_unprepared(table).await.expect("a table can be made");
+        }
+    }
+
+    /// What it was told of the money of a payment, in minor units.
+    pub(crate) async fn moved(connection: &impl ConnectionTrait, payment: PaymentId) -> i64 {
+        let text = "SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) FROM moved WHERE payment = $1";
+        let statement = sql(connection, text, [payment.to_string().into()]);
+        let row = connection.query_one_raw(statement).await.expect("a query").expect("a sum");
+        row.try_get_by_index(0).expect("a number")
     }
 
     /// What it was told about `subject`, in order of the alphabet.
@@ -58,6 +73,25 @@ async fn is_paid(tx: &Tx, reference: &str) -> Result<bool, DbErr> {
 
 #[async_trait::async_trait]
 impl Outcomes for Ledger {
+    async fn money_moved(
+        &self,
+        tx: &Tx,
+        _: Instant,
+        payment: &Payment,
+        moved: MoneyMoved<'_>,
+    ) -> Result<(), BoxError> {
+        let (sign, amount) = match moved {
+            MoneyMoved::Captured => (1, payment.amount),
+            MoneyMoved::CameBack(dispute) => (1, dispute.amount),
+            MoneyMoved::WentBack(amount) => (-1, amount),
+            MoneyMoved::TakenBack(dispute) => (-1, dispute.amount),
+        };
+        let text = "INSERT INTO moved (payment, amount) VALUES ($1, $2)";
+        let values = [payment.id.to_string().into(), (sign * amount.minor()).into()];
+        tx.execute_raw(sql(tx, text, values)).await?;
+        Ok(())
+    }
+
     async fn settled(&self, tx: &Tx, _: Instant, _: &Call, payment: &Payment) -> Result<Settled, BoxError> {
         let unwanted = is_paid(tx, &payment.reference).await?;
         let what = if unwanted { "unwanted" } else { "accepted" };

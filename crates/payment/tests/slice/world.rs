@@ -248,7 +248,12 @@ impl World {
 
     pub(crate) async fn payment(&self, id: PaymentId) -> Payment {
         let found = florin_payment::find(self.platform.db.reader(), self.account, id).await;
-        found.expect("a query").expect("a payment")
+        let payment = found.expect("a query").expect("a payment");
+        let captured = if payment.was_captured() { payment.amount.minor() } else { 0 };
+        let there = captured - payment.refunded.minor() - payment.disputed.minor();
+        let told = Ledger::moved(self.platform.db.reader(), id).await;
+        assert_eq!(told, there, "every movement of money is told once: {payment:?}");
+        payment
     }
 
     /// Lets so much time pass, running what becomes due on the way, in order.

@@ -1,0 +1,299 @@
+//! The audit (R14.5): silent while all is well, also beside a busy server; and nothing that was changed behind Florin's
+//! back escapes it.
+
+use std::collections::BTreeSet;
+
+use florin_credit::GrantKind;
+use florin_invoicing::{CreditNoteReason, CreditedMoney, Extent, NewCreditNote, issue_credit_note};
+use florin_platform::{
+    call::Call,
+    column::At,
+    db::{Tx, sql},
+    finding::Finding,
+    id::AccountId,
+    wire::parse_child,
+};
+use florin_testbed::{Backend, on_both_backends};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+
+use crate::{
+    books::{audit, audit_as_seen_by},
+    world::{World, eur},
+};
+
+/// A customer whose books have something of everything: credit bought, granted, used and given back; invoices paid by
+/// credit and in money, one of them not at all; a credit note; a refund.
+async fn busy(world: &World) -> AccountId {
+    let account = world.account("buyer").await;
+    let card = world.card(account).await;
+    let project = world.project(account, Some(&card)).await;
+    world.buy(account, &project, 30, &card).await.expect("bought");
+    world.buy(account, &project, 10, &card).await.expect("bought");
+    world.grant(account, GrantKind::LaunchPad, 100).await;
+    world.voucher(&project, 5).await;
+    world.add(&project, "instance", 1).await;
+    world.move_to("2027-04-01T06:00:00Z").await;
+    world.bill().await;
+    let invoice = world.monthly(account).await.remove(0);
+    let invoice = parse_child("invoices", &invoice.name).expect("a name").1;
+    let new = &NewCreditNote {
+        account,
+        invoice,
+        extent: Extent::net(1, eur(4500)),
+        reason: CreditNoteReason::Correction,
+        explanation: "a test".to_owned(),
+        money: CreditedMoney::ToCustomer,
+    };
+    let (call, clock) = (&Call::by_job("test"), world.platform.clock);
+    let issue = |tx: Tx| async move {
+        florin_account::lock(&tx, &[account]).await?;
+        let now = clock.now(&tx).await?;
+        issue_credit_note(&tx, now, call, new).await
+    };
+    let issued = world.platform.db.write(issue).await.expect("credited");
+    assert!(!issued.refunds.is_empty() && !issued.returned.is_empty(), "money and credit came back");
+    account
+}
+
+/// What the audit finds after `text` was run with triggers and foreign keys off. Nothing of it stays.
+async fn planted(world: &World, text: &str, values: Vec<Value>) -> Result<Vec<Finding>, DbErr> {
+    let tx = world.platform.db.begin_write().await?;
+    disarm(&tx).await?;
+    let changed = tx.execute_raw(sql(&tx, text, values)).await?.rows_affected();
+    assert!(changed > 0, "nothing was changed by {text}");
+    let found = audit_as_seen_by(&tx).await;
+    tx.rollback().await;
+    Ok(found)
+}
+
+async fn disarm(tx: &Tx) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared("SET LOCAL session_replication_role = replica").await?;
+        return Ok(());
+    }
+    tx.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
+    let names =
+        tx.query_all_raw(sql(tx, "SELECT name FROM sqlite_schema WHERE type = 'trigger'", [])).await?;
+    for row in names {
+        let name: String = row.try_get_by_index(0)?;
+        tx.execute_unprepared(&format!("DROP TRIGGER {name}")).await?;
+    }
+    Ok(())
+}
+
+fn whats(found: &[Finding]) -> BTreeSet<&'static str> {
+    found.iter().map(|finding| finding.what).collect()
+}
+
+const CHAINED: &str = "a movement is what was chained";
+const GAPLESS: &str = "a chain has every movement once";
+const HEAD: &str = "the head of a chain is its last movement";
+const LEDGER: &str = "the ledger says what other rows say";
+const LAW: &str = "a settlement is what the law gives";
+const COVER: &str = "what invoices say lots paid is what lots paid";
+const LOT: &str = "what remains of a lot is what its movements leave";
+const INITIAL: &str = "a lot begins with what its ISSUED movement says";
+const LINE: &str = "a line is its quantity at its price";
+const BEARER: &str = "a document bears a number that was given to it";
+const BORNE: &str = "a number is borne by its document";
+const COUNT: &str = "a series counts every number";
+
+/// One corruption of each kind, and exactly what is found of it.
+const CORRUPTIONS: &[(&str, &[&str])] = &[
+    (
+        "UPDATE credit_lot SET remaining = remaining - 1 WHERE remaining > 0 AND kind = 'LAUNCHPAD'",
+        &[LOT, LEDGER],
+    ),
+    ("UPDATE credit_lot SET initial = initial + 1 WHERE origin = 'VOUCHER_CODE'", &[INITIAL, LOT]),
+    (
+        "UPDATE credit_order SET net = net + 100, gross = gross + 100 WHERE net = 1000",
+        &["the lot of a credit order is what was bought"],
+    ),
+    ("UPDATE invoice_line SET net = net + 1 WHERE late = FALSE AND resource_id IS NOT NULL", &[LINE, LAW]),
+    ("UPDATE invoice_line SET quantity = '1' WHERE resource_id IS NOT NULL", &[LINE]),
+    (
+        "UPDATE invoice SET tax_total = tax_total + 1, amount_incl_tax = amount_incl_tax + 1 WHERE kind = 'MONTHLY'",
+        &[LAW, LEDGER],
+    ),
+    ("UPDATE invoice_tax SET tax = tax + 1", &[LAW]),
+    ("UPDATE invoice_debit SET amount = amount + 1 WHERE funding_kind = 'VOUCHER'", &[LAW, COVER]),
+    (
+        "UPDATE settlement_lot SET taken = taken - 1, remaining_after = remaining_after + 1 WHERE taken > 1",
+        &[LAW],
+    ),
+    ("UPDATE settlement_debit SET amount = amount + 1", &[LAW]),
+    ("DELETE FROM settlement_debit", &[LAW]),
+    (
+        "UPDATE invoice SET settlement_at = issued_at, number = 'FR-2027-000009' WHERE kind = 'MONTHLY'",
+        &[BEARER, BORNE],
+    ),
+    (
+        "DELETE FROM invoice_number WHERE series = 'FR-P' AND number = 1",
+        &[BEARER, "the numbers of a series have no gap"],
+    ),
+    ("DELETE FROM invoice_number WHERE series = 'FR-P' AND number = 2", &[BEARER, COUNT]),
+    ("UPDATE invoice_series SET last_number = last_number + 1 WHERE series = 'FR-C'", &[COUNT]),
+    (
+        "UPDATE invoice_state SET state = 'OVERDUE', paid_at = NULL WHERE state = 'PAID'",
+        &["an invoice is OVERDUE as long as a debt of it is open"],
+    ),
+    (
+        "DELETE FROM invoice_state",
+        &["an invoice has a state", "an invoice is one that could have been written"],
+    ),
+    ("UPDATE credit_note_line SET net = net + 1", &["the net of a credit note is the sum of its lines"]),
+    ("UPDATE credit_note_tax SET tax = tax + 1", &["the VAT of a credit note is the sum of its rates"]),
+    (
+        "UPDATE credit_note_return SET amount = amount + 1",
+        &["what a credit note gives back to lots is the sum of its returns"],
+    ),
+    (
+        "UPDATE payment SET refunded = refunded + 1",
+        &["what went back of a payment is what its refunds say", LEDGER],
+    ),
+    (
+        "UPDATE payment SET disputed = disputed + 1",
+        &["what was taken back of a payment is what its disputes say", LEDGER],
+    ),
+    (
+        "DELETE FROM credit_movement WHERE kind = 'DEBITED' AND lot_kind = 'VOUCHER'",
+        &[GAPLESS, LOT, COVER, LEDGER],
+    ),
+    ("DELETE FROM money_movement WHERE kind = 'CAPTURED' AND amount = 1200", &[GAPLESS, LEDGER]),
+    ("UPDATE account_lock SET movement_sequence = movement_sequence + 1", &[HEAD]),
+];
+
+/// Another value for each column of a movement that its checks allow, beside the account, the sequence and times.
+const COLUMNS: &[(&str, &str, &str)] = &[
+    (
+        "credit_movement",
+        "lot_id",
+        "(SELECT id FROM credit_lot WHERE origin = 'CREDIT_NOTE' ORDER BY id LIMIT 1)",
+    ),
+    ("credit_movement", "lot_kind", "'LOYALTY'"),
+    ("credit_movement", "kind", "'FORFEITED'"),
+    ("credit_movement", "currency", "'EUS'"),
+    ("credit_movement", "currency", "'USD'"),
+    ("credit_movement", "amount", "amount + 1"),
+    ("credit_movement", "remaining_after", "remaining_after + 1"),
+    ("credit_movement", "debit_ledger", "'CASH'"),
+    ("credit_movement", "credit_ledger", "'CASI'"),
+    ("credit_movement", "reference", "reference || 'x'"),
+    ("money_movement", "kind", "'CARRIED_FORWARD'"),
+    ("money_movement", "debit_ledger", "'INCOMF'"),
+    ("money_movement", "credit_ledger", "'BAD_DEBTS'"),
+    ("money_movement", "currency", "'USD'"),
+    ("money_movement", "amount", "amount + 1"),
+    ("money_movement", "tax_rate", "tax_rate || '1'"),
+    ("money_movement", "tax_category", "'ZERO_RATED'"),
+    ("money_movement", "document", "document || 'x'"),
+];
+
+on_both_backends! {
+    /// R14.5: what is planted is found, and nothing else.
+    async fn every_kind_of_corruption_is_found(db: TestDatabase) {
+        let world = World::open(&db).await;
+        busy(&world).await;
+        assert_eq!(whats(&audit(db.url()).await), BTreeSet::new());
+        let mut wrong = Vec::new();
+        for (text, expected) in CORRUPTIONS {
+            let found = planted(&world, text, Vec::new()).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+            let (whats, expected) = (whats(&found), expected.iter().copied().collect::<BTreeSet<_>>());
+            if whats != expected {
+                wrong.push(format!("{text}: expected {expected:#?}, found {found:#?}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert_eq!(whats(&audit(db.url()).await), BTreeSet::new(), "nothing of it stayed");
+    }
+
+    /// R14.4: whichever column of whichever movement is changed, the chain tells which movement it was.
+    async fn changing_any_column_of_a_movement_breaks_its_chain(db: TestDatabase) {
+        let world = World::open(&db).await;
+        busy(&world).await;
+        let later = world.now().await.plus_days(1);
+        let mut wrong = Vec::new();
+        for (table, column, value) in COLUMNS {
+            let row = place_of(&world, table, column).await;
+            let text = format!("UPDATE {table} SET {column} = {value} WHERE sequence = $1");
+            check_broken(&world, &text, vec![row.into()], row, &mut wrong).await;
+        }
+        for (table, column) in
+            ["credit_movement", "money_movement"].into_iter().flat_map(|table| ["effective_at", "recorded_at"].map(|column| (table, column)))
+        {
+            let row = place_of(&world, table, column).await;
+            let text = format!("UPDATE {table} SET {column} = $2 WHERE sequence = $1");
+            check_broken(&world, &text, vec![row.into(), At::from(later).into()], row, &mut wrong).await;
+            if db.backend() == Backend::Sqlite {
+                // The same instant, in other words.
+                let text = format!("UPDATE {table} SET {column} = replace({column}, '+00:00', 'Z') WHERE sequence = $1");
+                check_broken(&world, &text, vec![row.into()], row, &mut wrong).await;
+            }
+        }
+        for table in ["credit_movement", "money_movement"] {
+            let row = place_of(&world, table, "digest").await;
+            let text = format!("UPDATE {table} SET digest = $2 WHERE sequence = $1");
+            check_broken(&world, &text, vec![row.into(), vec![7_u8; 32].into()], row, &mut wrong).await;
+            let text = format!("UPDATE {table} SET sequence = sequence + 1000 WHERE sequence = $1");
+            let found = planted(&world, &text, vec![row.into()]).await.expect("changed");
+            assert!(whats(&found).contains(GAPLESS), "{text}: {found:#?}");
+        }
+        let found = planted(&world, "UPDATE account_lock SET movement_head = $1", vec![vec![7_u8; 32].into()]).await;
+        let expected = BTreeSet::from(["the head of a chain is its last digest"]);
+        assert_eq!(whats(&found.expect("changed")), expected);
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// R14.5: beside a server that bills, sells, refunds and grants, the audit finds nothing.
+    async fn beside_a_busy_server_the_audit_is_silent(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let account = busy(&world).await;
+        let other = world.account("other").await;
+        let card = world.card(other).await;
+        let project = world.project(other, Some(&card)).await;
+        world.add(&project, "instance", 1).await;
+        let work = async {
+            for month in ["2027-05-01T06:00:00Z", "2027-06-01T06:00:00Z"] {
+                world.buy(other, &project, 20, &card).await.expect("bought");
+                world.grant(account, GrantKind::Loyalty, 50).await;
+                world.move_to(month).await;
+                world.bill().await;
+            }
+        };
+        let mut audits = 0;
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut work => break,
+                found = audit(db.url()) => {
+                    assert_eq!(found, Vec::new());
+                    audits += 1;
+                }
+            }
+        }
+        assert!(audits > 0, "it was audited meanwhile");
+    }
+}
+
+/// The first movement in whose `column` something stands that can be changed.
+async fn place_of(world: &World, table: &str, column: &str) -> i64 {
+    let kind = match column {
+        "kind" | "reference" | "lot_id" if table == "credit_movement" => "kind = 'DEBITED'",
+        "tax_rate" | "tax_category" => "kind = 'VAT_INVOICED'",
+        _ => "amount > 0",
+    };
+    let text = format!("SELECT sequence FROM {table} WHERE {kind} ORDER BY sequence LIMIT 1");
+    let reader = world.platform.db.reader();
+    let row = reader.query_one_raw(sql(reader, &text, [])).await.expect("a query").expect("a movement");
+    row.try_get_by_index(0).expect("a sequence")
+}
+
+async fn check_broken(world: &World, text: &str, values: Vec<Value>, row: i64, wrong: &mut Vec<String>) {
+    let found = planted(world, text, values).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+    let broken: Vec<_> = found.iter().filter(|finding| finding.what == CHAINED).collect();
+    let place = format!("movement {row}");
+    if broken.len() != 1 || !broken[0].place.ends_with(&place) {
+        wrong.push(format!("{text} at {row}: {found:#?}"));
+    }
+}

@@ -187,12 +187,6 @@ impl Caller {
         InvoiceServiceClient::new(self.authorized())
     }
 
-    /// `florin.invoicing.v1.CollectionService`
-    #[must_use]
-    pub fn collection(&self) -> CollectionServiceClient<Authorized> {
-        CollectionServiceClient::new(self.authorized())
-    }
-
     /// `florin.invoicing.v1.BillingRunService`
     #[must_use]
     pub fn billing_runs(&self) -> BillingRunServiceClient<Authorized> {

@@ -75,6 +75,7 @@ const TABLE: &[(&str, &str)] = &[
     ("InvoiceService/EstimateInvoice", "OAB R"),
     ("InvoiceService/GetInvoice", "OAB R"),
     ("InvoiceService/ListInvoices", "OAB R"),
+    ("InvoiceService/GetInvoiceDocument", "OAB R"),
     ("InvoiceService/ExplainSettlement", "OAB R"),
     ("InvoiceService/ListCreditNotes", "OAB R"),
     ("CollectionService/PayInvoice", "OAB  "),
@@ -95,7 +96,8 @@ const TABLE: &[(&str, &str)] = &[
 ];
 
 /// Shared methods with a test of their own, because it takes more than a call to have what they are about.
-const ELSEWHERE: [&str; 2] = ["CollectionService/GetDebt", "InvoiceService/GetCreditNote"];
+const ELSEWHERE: [&str; 3] =
+    ["CollectionService/GetDebt", "InvoiceService/GetCreditNote", "InvoiceService/GetCreditNoteDocument"];
 
 /// What only the account itself may do, whatever right another one holds.
 const NEVER: &[&str] = &[

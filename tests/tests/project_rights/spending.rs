@@ -3,7 +3,7 @@
 
 use florin_api::{
     credit::v1::GetCreditOrderDocumentRequest,
-    invoicing::v1::{ListCreditNotesRequest, PayInvoiceRequest},
+    invoicing::v1::{GetInvoiceDocumentRequest, ListCreditNotesRequest, PayInvoiceRequest, invoice_document},
     money::Money,
     project::v1::{
         Budget, CheckFundingRequest, CreateBudgetRequest, DeleteBudgetRequest, GetBudgetRequest,
@@ -148,6 +148,11 @@ impl World {
                     ..PayInvoiceRequest::default()
                 };
                 who.caller.collection().pay_invoice(request).await.map(drop)
+            }
+            "InvoiceService/GetInvoiceDocument" => {
+                let format = invoice_document::Format::Html.into();
+                let request = GetInvoiceDocumentRequest { name: invoice, format };
+                who.caller.invoices().get_invoice_document(request).await.map(drop)
             }
             "InvoiceService/ListCreditNotes" => {
                 let parent = self.ada.account.clone();

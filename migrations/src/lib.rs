@@ -27,6 +27,7 @@ mod m0013_collection;
 mod m0014_funding;
 mod m0016_usage_hour;
 mod m0017_corrections;
+mod m0018_billing_ranges;
 mod m0019_chain;
 mod m0020_money_movement;
 
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_funding::Step),
             Box::new(m0016_usage_hour::Step),
             Box::new(m0017_corrections::Step),
+            Box::new(m0018_billing_ranges::Step),
             Box::new(m0019_chain::Step),
             Box::new(m0020_money_movement::Step),
         ]

@@ -47,6 +47,7 @@ pub const DIRECTORY_TABLES: &[(&str, &str)] = &[
 
 /// An issuer's own: numbers without gaps, and the runs that take them.
 pub const ISSUER_TABLES: &[(&str, &str)] = &[
+    ("billing_range", "a range of the accounts of a run, and who works on it"),
     ("billing_run", "one per issuer and month, over all accounts"),
     ("invoice_number", "series, year, number → document"),
     ("invoice_series", "the last number of each series and year"),

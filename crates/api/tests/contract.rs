@@ -55,6 +55,7 @@ const MONEY_MOVES: [&str; 11] = [
     "florin.credit.v1.GrantService.GrantLaunchPad",
     "florin.credit.v1.GrantService.GrantLoyalty",
     "florin.credit.v1.VoucherService.RedeemVoucher",
+    "florin.invoicing.v1.BillingRunService.RetryBillingItem",
     "florin.invoicing.v1.BillingRunService.StartBillingRun",
     "florin.invoicing.v1.CollectionService.PayDebt",
     "florin.invoicing.v1.CollectionService.PayInvoice",

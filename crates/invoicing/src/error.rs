@@ -52,6 +52,26 @@ pub enum Error {
         /// That month.
         month: Month,
     },
+    /// The run has completed.
+    #[error("{run} has completed")]
+    RunCompleted {
+        /// Its resource name.
+        run: String,
+    },
+    /// A project that was set aside still cannot be billed.
+    #[error("{item} still cannot be billed: {reason}")]
+    Unfit {
+        /// Its resource name.
+        item: String,
+        /// Why.
+        reason: String,
+    },
+    /// As many watch as may.
+    #[error("too many watchers")]
+    TooManyWatchers,
+    /// What is watched cannot be read just now.
+    #[error("it cannot be watched just now")]
+    Unwatchable,
     /// The same request id with another body.
     #[error(transparent)]
     RequestIdRefused(#[from] RequestIdRefused),
@@ -120,7 +140,7 @@ impl Error {
     /// is resumed; any other sets the project aside (R8.7).
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Overtaken => true,
+            Self::Overtaken | Self::Unwatchable | Self::TooManyWatchers => true,
             Self::Database(error)
             | Self::Payment(florin_payment::Error::Database(error))
             | Self::Credit(florin_credit::Error::Database(error))
@@ -135,6 +155,8 @@ impl Error {
             | Self::JournalNotOver { .. }
             | Self::RunInProgress { .. }
             | Self::EarlierMonthUnbilled { .. }
+            | Self::RunCompleted { .. }
+            | Self::Unfit { .. }
             | Self::RequestIdRefused(_)
             | Self::Draft(_)
             | Self::Proof(_)
@@ -228,12 +250,17 @@ impl From<Error> for Status {
                 Refusal::failed_precondition(ErrorReason::EarlierMonthUnbilled, text)
                     .with("billing_month", month)
             }
+            Error::RunCompleted { .. } => Refusal::failed_precondition(ErrorReason::RunCompleted, text),
+            Error::Unfit { reason, .. } => {
+                Refusal::failed_precondition(ErrorReason::BillingItemUnfit, text).with("reason", reason)
+            }
+            Error::Unwatchable => Refusal::new(Code::Unavailable, ErrorReason::Unavailable, text),
             Error::RequestIdRefused(refused) => Refusal::request_id_refused(refused),
             Error::Project(error) => return error.into(),
             Error::Credit(error) => return error.into(),
             Error::Payment(error) => return error.into(),
             Error::Database(error) => Refusal::database(&error),
-            Error::Overtaken => Refusal::overloaded(),
+            Error::Overtaken | Error::TooManyWatchers => Refusal::overloaded(),
             Error::Collecting(_) => Refusal::failed_precondition(ErrorReason::InvoiceBeingCollected, text),
             Error::NotPayable { state, .. } => {
                 Refusal::failed_precondition(ErrorReason::InvoiceNotPayable, text).with("state", state)

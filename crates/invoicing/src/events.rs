@@ -1,6 +1,6 @@
 //! The facts others may consume: ids and amounts only (R10.2).
 
 pub(crate) use florin_api::event::v1::{
-    BillingRunCompleted, BillingRunStarted, CreditNoteIssued, DebtClosed, DebtOpened, InvoiceIssued,
-    InvoicePaid,
+    BillingRunCanceled, BillingRunCompleted, BillingRunResumed, BillingRunStarted, CreditNoteIssued,
+    DebtClosed, DebtOpened, InvoiceIssued, InvoicePaid,
 };

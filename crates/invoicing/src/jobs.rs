@@ -23,8 +23,9 @@ use crate::{
         advance::AdvanceInvoices,
         dunning::Dunnings,
         final_invoice::FinalInvoices,
-        run::{BillingRuns, Progress, start},
+        run::start,
         schedule::{Next, next},
+        work::BillingRuns,
     },
 };
 
@@ -115,7 +116,12 @@ impl BillingRunJob {
     async fn due_of(&self, issuer: &Issuer) -> Result<Option<Instant>, Error> {
         let reader = self.platform.db.reader();
         let now = self.platform.clock.now(reader).await?;
-        Ok(next(reader, issuer, now).await?.month().map(|(_, settlement)| settlement))
+        Ok(match next(reader, issuer, now).await? {
+            Next::Running(run) => Some(run.settlement),
+            Next::Unstarted { settlement, .. } => Some(settlement),
+            // Whoever canceled it starts it again.
+            Next::Canceled(_) | Next::Nothing => None,
+        })
     }
 
     /// The run to go on with, started if it is due and was not.
@@ -129,7 +135,7 @@ impl BillingRunJob {
                 let run: BillingRun = self.platform.db.write::<_, Error, _>(begin).await?;
                 Ok(Some(run.id))
             }
-            Next::Unstarted { .. } | Next::Nothing => Ok(None),
+            Next::Unstarted { .. } | Next::Canceled(_) | Next::Nothing => Ok(None),
         }
     }
 
@@ -139,9 +145,9 @@ impl BillingRunJob {
         let mut failed = None;
         for issuer in self.issuers().await? {
             while done < limit {
-                match self.step(&call, &issuer).await {
+                match self.go_on(&call, &issuer, limit - done).await {
                     Ok(0) => break,
-                    Ok(steps) => done = done.saturating_add(steps),
+                    Ok(projects) => done = done.saturating_add(projects),
                     Err(error) => {
                         failed = Some(left(&issuer, error));
                         break;
@@ -155,14 +161,10 @@ impl BillingRunJob {
         }
     }
 
-    /// One step of what is due of `issuer`; how much it was, 0 for nothing.
-    async fn step(&self, call: &Call, issuer: &Issuer) -> Result<u32, Error> {
+    /// About `limit` projects of what is due of `issuer`; how many it was, 0 for nothing.
+    async fn go_on(&self, call: &Call, issuer: &Issuer, limit: u32) -> Result<u32, Error> {
         let Some(run) = self.due_run(call, issuer).await? else { return Ok(0) };
-        match self.runs.step(call, run).await? {
-            Progress::Batch(projects) => Ok(projects.max(1)),
-            Progress::Completed => Ok(1),
-            Progress::NothingToDo => Ok(0),
-        }
+        self.runs.go_on(call, run, limit).await
     }
 }
 
@@ -189,5 +191,9 @@ impl Job for BillingRunJob {
 
     async fn run(&self, limit: u32) -> Result<u32, JobError> {
         Ok(self.run_some(limit).await?)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 }

@@ -22,7 +22,7 @@ pub mod jobs;
 
 pub use acts::acts;
 pub use domain::{
-    billing_run::{BillingRun, BillingRunId},
+    billing_run::{BillingRun, BillingRunId, RunState, Tally},
     credit_note::{
         CorrectionError, CreditNote, CreditNoteId, CreditNoteReason, CreditTotals, Reduction, Refunded,
         Returned, credit_note_name,
@@ -51,5 +51,5 @@ pub use service::{
     outcomes::MoneyOutcomes,
     ports::{Debts, Horizon, Needs},
     query::prove_settlement,
-    run::{BATCH_DEFAULT, BillingRuns},
+    work::{BATCH_DEFAULT, BillingRuns},
 };

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod bounces;
 pub(crate) mod collect;
 pub(crate) mod collection;
+pub(crate) mod collector;
 pub(crate) mod correct;
 pub(crate) mod credit_note;
 pub(crate) mod debts;
@@ -15,6 +16,7 @@ pub(crate) mod estimate;
 pub(crate) mod final_invoice;
 pub(crate) mod forecast;
 pub(crate) mod issue;
+pub(crate) mod items;
 pub(crate) mod journal;
 pub(crate) mod ledger;
 pub(crate) mod monthly;
@@ -28,6 +30,8 @@ pub(crate) mod returns;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod settle;
+pub(crate) mod watch;
+pub(crate) mod work;
 
 // What the edge calls things by.
 pub(crate) use crate::domain::{

@@ -1,6 +1,7 @@
 //! Private rows and queries. A row becomes a domain value by `TryFrom`; a corrupt one is a loud error.
 
 pub(crate) mod audit;
+pub(crate) mod billing_range;
 pub(crate) mod billing_run;
 pub(crate) mod bounce;
 pub(crate) mod credit_note;

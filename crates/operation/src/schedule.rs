@@ -5,7 +5,8 @@
 //! | [`Schedule::keep_running`] | every second, what is due by now |
 //! | [`Schedule::advance`] | the sandbox: from due instant to due instant up to the target |
 //!
-//! Within a server the two take turns; between servers a lease decides. A job that fails, or says it is
+//! Within a server the two take turns; between servers a lease decides. Shared jobs divide their work themselves:
+//! they run on all servers at once, beside the others. A job that fails, or says it is
 //! due and then does nothing, is left alone until its due instant changes: one stuck job stops neither the
 //! clock nor the others.
 
@@ -17,6 +18,7 @@ use florin_platform::{
     job::{Job, alone, under_lease},
 };
 use florin_settlement::Instant;
+use futures::future::join_all;
 use sea_orm::DbErr;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +69,13 @@ impl Schedule {
 
     /// Runs what is due every second until `stop`; a job that is running then is finished.
     pub async fn keep_running(&self, stop: &CancellationToken) {
+        let shared = self.jobs.iter().filter(|job| job.is_shared());
+        let shared = join_all(shared.map(|job| self.keep_sharing(job.as_ref(), stop)));
+        tokio::join!(self.take_turns(stop), shared);
+    }
+
+    /// A shared job has no turn: it may go on for hours while the others have theirs.
+    async fn keep_sharing(&self, job: &dyn Job, stop: &CancellationToken) {
         let mut pause = tokio::time::interval(PAUSE);
         pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -74,7 +83,32 @@ impl Schedule {
                 () = stop.cancelled() => return,
                 _ = pause.tick() => {}
             }
-            for job in &self.jobs {
+            while !stop.is_cancelled()
+                && self.is_due(job).await
+                && run(job).await.is_some_and(|done| done > 0)
+            {}
+        }
+    }
+
+    async fn is_due(&self, job: &dyn Job) -> bool {
+        match self.platform.clock.now(self.platform.db.reader()).await {
+            Ok(now) => due(job).await.is_some_and(|at| at <= now),
+            Err(error) => {
+                tracing::error!(job = job.name(), %error, "the job could not be run");
+                false
+            }
+        }
+    }
+
+    async fn take_turns(&self, stop: &CancellationToken) {
+        let mut pause = tokio::time::interval(PAUSE);
+        pause.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = pause.tick() => {}
+            }
+            for job in self.jobs.iter().filter(|job| !job.is_shared()) {
                 if stop.is_cancelled() {
                     return;
                 }
@@ -133,8 +167,11 @@ impl Schedule {
         next
     }
 
-    /// Runs `job` under its lease, waiting for another replica that runs it just now.
+    /// Runs `job` under its lease, waiting for another replica that runs it just now; a shared one has none.
     async fn run_alone(&self, job: &dyn Job) -> Result<Option<u32>, ScheduleError> {
+        if job.is_shared() {
+            return Ok(run(job).await);
+        }
         let ran = alone(&self.platform, job.name(), &self.holder, || run(job)).await?;
         ran.ok_or(ScheduleError::Busy(job.name()))
     }

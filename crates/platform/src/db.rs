@@ -14,7 +14,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -152,12 +155,12 @@ impl Db {
             ..TransactionOptions::default()
         };
         let transaction = self.writer.begin_with_options(options).await?;
-        let (failure, touched) = (Mutex::default(), Mutex::default());
+        let (failure, touched, statements) = Default::default();
         let (derived, observer) = (self.derived.clone(), self.observer.clone());
         if let Some(observer) = &observer {
             observer(Observed::Began);
         }
-        Ok(Tx(Arc::new(Open { transaction, failure, touched, derived, observer })))
+        Ok(Tx(Arc::new(Open { transaction, failure, touched, statements, derived, observer })))
     }
 
     /// Runs `work` in one transaction and commits it; on `Err` nothing is kept.
@@ -257,6 +260,7 @@ struct Open {
     transaction: DatabaseTransaction,
     failure: Mutex<Option<Failure>>,
     touched: Mutex<BTreeMap<AccountId, Touched>>,
+    statements: AtomicU32,
     derived: Option<Arc<dyn Derived>>,
     observer: Option<Observer>,
 }
@@ -336,7 +340,14 @@ impl Tx {
         *self.0.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many statements it has run so far.
+    #[must_use]
+    pub fn statements(&self) -> u32 {
+        self.0.statements.load(Ordering::Relaxed)
+    }
+
     fn note<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        self.0.statements.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = &result {
             let failure = if is_contention(error) { Failure::Contention } else { Failure::Statement };
             // The first is the cause; what fails after it fails because of it.

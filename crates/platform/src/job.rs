@@ -21,6 +21,12 @@ pub trait Job: Send + Sync {
 
     /// Does at most `limit` pieces of what is due now and says how many it did.
     async fn run(&self, limit: u32) -> Result<u32, JobError>;
+
+    /// Whether replicas share what is due among them: then each runs it whenever it is due, beside all other jobs,
+    /// and the job sees to it that nothing is done twice. Otherwise it runs on one replica at a time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 const LEASE_SECONDS: i64 = 30;

@@ -169,6 +169,10 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.invoicing.v1.BillingRunService/StartBillingRun", service(&[Finance])),
     ("florin.invoicing.v1.BillingRunService/GetBillingRun", service(&[Finance, Operator])),
     ("florin.invoicing.v1.BillingRunService/ListBillingRuns", service(&[Finance, Operator])),
+    ("florin.invoicing.v1.BillingRunService/WatchBillingRun", service(&[Finance, Operator])),
+    ("florin.invoicing.v1.BillingRunService/CancelBillingRun", service(&[Finance])),
+    ("florin.invoicing.v1.BillingRunService/RetryBillingItem", service(&[Finance])),
+    ("florin.invoicing.v1.BillingRunService/ListBillingItems", service(&[Finance, Operator])),
     // Who decides needs the role of the act as well: the service asks for it.
     ("florin.operation.v1.ApprovalService/ListApprovals", service(&[Finance, Operator])),
     ("florin.operation.v1.ApprovalService/GetApproval", service(&[Finance, Operator])),

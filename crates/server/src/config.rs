@@ -71,6 +71,7 @@ struct Raw {
     calls_max: usize,
     message_bytes_max: usize,
     billing_batch: u32,
+    billing_workers: u32,
     mandate_notice_days: u32,
     approval_limit_units: u32,
     approval_limits: BTreeMap<String, u32>,
@@ -108,6 +109,7 @@ impl Default for Raw {
             calls_max: 1024,
             message_bytes_max: 4 * 1024 * 1024,
             billing_batch: 200,
+            billing_workers: 2,
             mandate_notice_days: NOTICE_DAYS_DEFAULT,
             approval_limit_units: 1000,
             approval_limits: BTreeMap::new(),
@@ -169,6 +171,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// Accounts settled in one transaction of a billing run.
     pub billing_batch: u32,
+    /// How many workers of this server share a billing run.
+    pub billing_workers: u32,
     /// How many days before a debit the holders of bank accounts are told, by the mandates from now on (R3.6).
     pub mandate_notice_days: u32,
     /// Up to how much an operator acts alone (R6.13).
@@ -248,6 +252,7 @@ impl Raw {
             ("calls_max", self.calls_max as u64, 1_000_000),
             ("message_bytes_max", self.message_bytes_max as u64, 64 * 1024 * 1024),
             ("billing_batch", u64::from(self.billing_batch), 10_000),
+            ("billing_workers", u64::from(self.billing_workers), 64),
             ("usage_window_days", u64::from(self.usage_window_days), 366),
             ("usage_skew_seconds", u64::from(self.usage_skew_seconds), 3600),
             ("usage_memory_months", u64::from(self.usage_memory_months), 120),
@@ -281,6 +286,7 @@ impl Raw {
             calls_max: self.calls_max,
             message_bytes_max: self.message_bytes_max,
             billing_batch: self.billing_batch,
+            billing_workers: self.billing_workers,
             mandate_notice_days: self.mandate_notice_days,
             approval_limits,
             usage: Acceptance { skew_seconds: self.usage_skew_seconds, window_days: self.usage_window_days },

@@ -119,7 +119,9 @@ pub(crate) async fn wire(
     let payments = Payments::new(platform.clone(), provider.clone(), outcomes.clone());
     let methods = Methods::new(platform.clone(), provider.clone(), outcomes, Arc::new(Needs))
         .with_notice_days(config.mandate_notice_days);
-    let runs = BillingRuns::new(platform.clone(), payments.clone()).with_batch(config.billing_batch);
+    let runs = BillingRuns::new(platform.clone(), payments.clone())
+        .with_batch(config.billing_batch)
+        .with_workers(config.billing_workers);
     let links = PaymentLinks::new(&platform.key, &public_url);
     let gate = Arc::new(Gate);
     let intake = UsageIntake::new(&platform, config.usage, config.usage_intake);
@@ -198,7 +200,7 @@ pub(crate) async fn wire(
             config.approval_limits.clone()
         )),
         AccountingServiceServer(AccountingRpc::new(platform.clone())),
-        BillingRunServiceServer(BillingRunRpc::new(platform.clone())),
+        BillingRunServiceServer(BillingRunRpc::new(platform.clone(), payments.clone())),
         CollectionServiceServer(CollectionRpc::new(
             platform.clone(),
             payments.clone(),

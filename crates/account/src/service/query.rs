@@ -1,6 +1,6 @@
 //! Reads, also for the slices above.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use florin_platform::{id::AccountId, page::Page, violation::Violations, wire::account_name};
 use florin_settlement::{Instant, TaxRate};
@@ -24,6 +24,15 @@ pub async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Result<Op
 /// The accounts that exist among `ids`, in id order, in one query.
 pub async fn find_many(connection: &impl ConnectionTrait, ids: &[AccountId]) -> Result<Vec<Account>, DbErr> {
     store::account::find_many(connection, ids).await
+}
+
+/// Those of `ids` that `issuer` sells to.
+pub async fn of_issuer(
+    connection: &impl ConnectionTrait,
+    issuer: &str,
+    ids: &[AccountId],
+) -> Result<HashSet<AccountId>, DbErr> {
+    store::account::of_issuer(connection, issuer, ids).await
 }
 
 /// How long after a month's end each of `ids` is settled, in seconds: its issuer's billing delay (R7.3).

@@ -1,12 +1,12 @@
 //! Rows of accounts, and the directory that finds them by e-mail or handle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
-    set::is_among,
+    set::{among, is_among},
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
@@ -193,6 +193,24 @@ pub(crate) async fn look_up(
 pub(crate) async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>, DbErr> {
     let row = Entity::find_by_id(id).one(connection).await?;
     Ok(row.map(Account::try_from).transpose()?)
+}
+
+/// Those of `ids` that `issuer` sells to.
+pub(crate) async fn of_issuer(
+    connection: &impl ConnectionTrait,
+    issuer: &str,
+    ids: &[AccountId],
+) -> Result<HashSet<AccountId>, DbErr> {
+    let mut found = HashSet::with_capacity(ids.len());
+    for chunk in ids.chunks(BINDS_MAX - 1) {
+        let (condition, accounts) = among(connection.get_database_backend(), "account_id", 2, chunk);
+        let text = format!("SELECT account_id FROM account WHERE issuer = $1 AND {condition}");
+        let values = std::iter::once(issuer.into()).chain(accounts);
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            found.insert(row.try_get_by_index(0)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(crate) async fn find_many(

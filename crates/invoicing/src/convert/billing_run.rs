@@ -3,6 +3,7 @@
 use florin_api::{google::r#type::Date, invoicing::v1 as wire};
 use florin_credit::project_name;
 use florin_platform::{
+    id::Id,
     violation::Violations,
     wire::{NameError, parse_top, timestamp},
 };
@@ -10,8 +11,16 @@ use florin_settlement::Month;
 
 use super::invoice::date;
 use crate::{
-    domain::billing_run::{BillingRun, BillingRunId, SetAside},
-    service::run::run_name,
+    domain::{
+        billing_run::{BillingItem, BillingRun, BillingRunId, ItemState, RunState, SetAside},
+        invoice::invoice_name,
+    },
+    service::{
+        items::{ItemKey, item_name},
+        query::Report,
+        run::run_name,
+        watch::Seen,
+    },
 };
 
 /// Whose month to bill.
@@ -63,11 +72,38 @@ fn month(date: &Date) -> Result<Month, &'static str> {
     Month::parse(&format!("{:04}-{:02}", date.year, date.month)).map_err(|_| "must be a year and a month")
 }
 
-/// Renders a run.
-pub(crate) fn run(run: &BillingRun, set_aside: &[SetAside]) -> wire::BillingRun {
-    let state = match run.finished {
-        Some(_) => wire::billing_run::State::Completed,
-        None => wire::billing_run::State::Running,
+/// Reads the name of an item in `field`.
+pub(crate) fn item_key(field: &str, name: &str) -> Result<ItemKey, Violations> {
+    let parts = name.split_once("/items/");
+    let key = parts
+        .and_then(|(run, project)| Some((parse_top("billingRuns", run).ok()?, Id::parse(project).ok()?)));
+    key.ok_or_else(|| Violations::one(field, "is not a name of the form billingRuns/…/items/…"))
+}
+
+/// Reads which items of which run are wanted.
+pub(crate) fn items_wanted(
+    request: &wire::ListBillingItemsRequest,
+) -> Result<(BillingRunId, Vec<ItemState>), Violations> {
+    let mut violations = Violations::new();
+    let run = violations.take("parent", parse_top("billingRuns", &request.parent));
+    let mut states = Vec::new();
+    for state in request.states() {
+        match state {
+            wire::billing_item::State::SetAside => states.push(ItemState::SetAside),
+            wire::billing_item::State::Invoiced => states.push(ItemState::Invoiced),
+            wire::billing_item::State::NothingDue => states.push(ItemState::NothingDue),
+            wire::billing_item::State::Unspecified => violations.add("states", "must be states of an item"),
+        }
+    }
+    violations.finish_with(run.map(|run| (run, states)))
+}
+
+/// Renders a run without what it set aside.
+pub(crate) fn rendered(run: &BillingRun) -> wire::BillingRun {
+    let (state, finished, canceled) = match run.state {
+        RunState::Running => (wire::billing_run::State::Running, None, None),
+        RunState::Canceled { at } => (wire::billing_run::State::Canceled, None, Some(at)),
+        RunState::Completed { at } => (wire::billing_run::State::Completed, Some(at), None),
     };
     wire::BillingRun {
         name: run_name(run.id),
@@ -79,12 +115,54 @@ pub(crate) fn run(run: &BillingRun, set_aside: &[SetAside]) -> wire::BillingRun 
         invoiced_count: run.done.invoiced,
         nothing_due_count: run.done.nothing_due,
         set_aside_count: run.done.set_aside,
-        set_aside_items: set_aside.iter().map(item).collect(),
+        set_aside_items: Vec::new(),
         start_time: Some(timestamp(run.started)),
-        finish_time: run.finished.map(timestamp),
+        finish_time: finished.map(timestamp),
+        cancel_time: canceled.map(timestamp),
+        retried_count: 0,
     }
 }
 
-fn item(item: &SetAside) -> wire::SetAsideItem {
-    wire::SetAsideItem { project: project_name(item.account, item.project), reason: item.reason.clone() }
+/// Renders a run with what still waits of what it set aside.
+pub(crate) fn whole(report: &Report) -> wire::BillingRun {
+    let waiting = |item: &BillingItem| {
+        let SetAside { account, project, reason } = &item.aside;
+        wire::SetAsideItem { project: project_name(*account, *project), reason: reason.clone() }
+    };
+    wire::BillingRun {
+        set_aside_items: report.waiting.iter().map(waiting).collect(),
+        retried_count: report.settled_count,
+        ..rendered(&report.run)
+    }
+}
+
+/// Renders how far a run is.
+pub(crate) fn seen(seen: &Seen) -> wire::WatchBillingRunResponse {
+    let duration = |seconds| prost_types::Duration { seconds, nanos: 0 };
+    wire::WatchBillingRunResponse {
+        billing_run: Some(rendered(&seen.run)),
+        projects_per_second: seen.projects_per_second,
+        remaining_duration: seen.remaining_seconds().map(duration),
+    }
+}
+
+/// Renders an item.
+pub(crate) fn item(item: &BillingItem) -> wire::BillingItem {
+    let SetAside { account, project, reason } = &item.aside;
+    let state = match item.state() {
+        ItemState::SetAside => wire::billing_item::State::SetAside,
+        ItemState::Invoiced => wire::billing_item::State::Invoiced,
+        ItemState::NothingDue => wire::billing_item::State::NothingDue,
+    };
+    let invoice = item.outcome.and_then(|outcome| outcome.invoice);
+    wire::BillingItem {
+        name: item_name((item.run, *project)),
+        project: project_name(*account, *project),
+        state: state.into(),
+        reason: reason.clone(),
+        attempt_count: i32::try_from(item.attempts).unwrap_or(i32::MAX),
+        invoice: invoice.map(|invoice| invoice_name(*account, invoice)).unwrap_or_default(),
+        create_time: Some(timestamp(item.since)),
+        settle_time: item.outcome.map(|outcome| timestamp(outcome.at)),
+    }
 }

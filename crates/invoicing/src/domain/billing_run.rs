@@ -5,6 +5,8 @@ use florin_platform::id::{AccountId, Id, Kind};
 use florin_project::ProjectId;
 use florin_settlement::{Instant, Month};
 
+use super::invoice::InvoiceId;
+
 /// Marks ids of billing runs.
 #[derive(Debug)]
 pub enum RunMark {}
@@ -25,16 +27,37 @@ pub struct BillingRun {
     pub month: Month,
     /// Decides which lots count, for every invoice of the run and all its resumptions (R7.3).
     pub settlement: Instant,
-    /// How many projects there are to bill, once they were counted.
+    /// How many projects there are to bill, once the run was divided.
     pub project_count: Option<i64>,
     /// What was done so far.
     pub done: Tally,
-    /// Every account up to and with this one is done.
-    pub after: Option<AccountId>,
     /// When it started.
     pub started: Instant,
-    /// When it completed, if it has.
-    pub finished: Option<Instant>,
+    /// How far it is.
+    pub state: RunState,
+}
+
+/// How far a run is.
+///
+/// ```text
+/// RUNNING ⇄ CANCELED
+///    ↘ COMPLETED
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Issuing, or about to go on.
+    Running,
+    /// Stopped by an operator: it issues nothing until it is started again. The month is not billed, so that
+    /// lapses wait for it and no later month is billed before it (R7.3).
+    Canceled {
+        /// When.
+        at: Instant,
+    },
+    /// Every project was billed, owed nothing, or was set aside.
+    Completed {
+        /// When.
+        at: Instant,
+    },
 }
 
 /// What became of projects.
@@ -58,6 +81,51 @@ impl Tally {
             set_aside: self.set_aside + other.set_aside,
         }
     }
+
+    /// How many projects are done with.
+    #[must_use]
+    pub const fn total(self) -> i64 {
+        self.invoiced + self.nothing_due + self.set_aside
+    }
+}
+
+/// A range of accounts of a run, billed by one worker at a time. The ranges of a run cover every account there is
+/// or will be, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BillingRange {
+    /// Of which run.
+    pub run: BillingRunId,
+    /// Its place, from 0.
+    pub ordinal: i64,
+    /// Behind this account it begins; with the first account there is, if none.
+    pub after: Option<AccountId>,
+    /// With this account it ends; with the last there will be, if none.
+    pub to: Option<AccountId>,
+    /// Every account of it up to and with this one is done.
+    pub cursor: Option<AccountId>,
+}
+
+impl BillingRange {
+    /// Behind which account there is something left to do.
+    #[must_use]
+    pub(crate) fn place(&self) -> Option<AccountId> {
+        self.cursor.or(self.after)
+    }
+
+    /// Whether `account` is not behind its end.
+    #[must_use]
+    pub(crate) fn reaches(&self, account: AccountId) -> bool {
+        self.to.is_none_or(|to| account <= to)
+    }
+}
+
+/// Cuts the accounts into ranges that end with each of `ends`, which rise, and one that has no end.
+#[must_use]
+pub(crate) fn divide(run: BillingRunId, ends: &[AccountId]) -> Vec<BillingRange> {
+    let afters = std::iter::once(None).chain(ends.iter().copied().map(Some));
+    let tos = ends.iter().copied().map(Some).chain(std::iter::once(None));
+    let range = |(ordinal, (after, to))| BillingRange { run, ordinal, after, to, cursor: None };
+    (0_i64..).zip(afters.zip(tos)).map(range).collect()
 }
 
 /// A project a run could not bill.
@@ -71,8 +139,87 @@ pub(crate) struct SetAside {
     pub reason: String,
 }
 
+/// A project that was set aside, and what has become of it since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BillingItem {
+    /// Of which run.
+    pub run: BillingRunId,
+    /// Which project, and why it could not be billed the last time it was tried.
+    pub aside: SetAside,
+    /// When the run set it aside.
+    pub since: Instant,
+    /// How often it was tried, the run's own try included.
+    pub attempts: u32,
+    /// What it came to, if it has been billed since.
+    pub outcome: Option<ItemOutcome>,
+}
+
+/// What an item came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ItemOutcome {
+    /// When.
+    pub at: Instant,
+    /// Its invoice; none if nothing was due.
+    pub invoice: Option<InvoiceId>,
+}
+
+/// The states of an item without their data, to filter by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemState {
+    /// It waits.
+    SetAside,
+    /// It was billed.
+    Invoiced,
+    /// It owed nothing when it was tried again.
+    NothingDue,
+}
+
+impl BillingItem {
+    /// Its state.
+    #[must_use]
+    pub(crate) const fn state(&self) -> ItemState {
+        match self.outcome {
+            None => ItemState::SetAside,
+            Some(ItemOutcome { invoice: Some(_), .. }) => ItemState::Invoiced,
+            Some(ItemOutcome { invoice: None, .. }) => ItemState::NothingDue,
+        }
+    }
+}
+
 /// When the invoices of `month` are settled: the 1st after it, 00:00 UTC, plus the issuer's delay.
 #[must_use]
 pub(crate) fn settlement_of(month: Month, issuer: &Issuer) -> Instant {
     month.end().plus_seconds(u64::try_from(issuer.billing_delay_seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(number: u128) -> AccountId {
+        AccountId::from_u128(number)
+    }
+
+    #[test]
+    fn ranges_cover_every_account_once() {
+        let run = BillingRunId::from_u128(1);
+        for ends in [vec![], vec![account(5)], vec![account(5), account(9), account(10)]] {
+            let ranges = divide(run, &ends);
+            assert_eq!(ranges.len(), ends.len() + 1);
+            for number in 0..20 {
+                let holds = |range: &&BillingRange| {
+                    range.after < Some(account(number)) && range.reaches(account(number))
+                };
+                assert_eq!(ranges.iter().filter(holds).count(), 1, "{number}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_goes_on_behind_its_cursor() {
+        let mut range = divide(BillingRunId::from_u128(1), &[account(5)]).remove(1);
+        assert_eq!(range.place(), Some(account(5)));
+        range.cursor = Some(account(7));
+        assert_eq!(range.place(), Some(account(7)));
+    }
 }

@@ -1,6 +1,6 @@
 //! One batch of a billing run: whole accounts, one transaction (R7.7, R8.7).
 //!
-//! lock the accounts → read everything → decide in memory → write → move the run's cursor, last.
+//! lock the accounts → read everything → decide in memory → write → move the range's cursor, last.
 
 use std::collections::HashSet;
 
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     domain::{
-        billing_run::{BillingRun, SetAside, Tally},
+        billing_run::{BillingRange, BillingRun, SetAside, Tally},
         invoice::InvoiceKind,
     },
     error::{Error, chain},
-    store,
+    store::{self, billing_range::Hold},
 };
 
 /// What a batch bills.
@@ -28,14 +28,18 @@ use crate::{
 pub(crate) struct Portion<'a> {
     /// Who issues.
     pub(crate) issuer: &'a Issuer,
-    /// The run as it was read; its cursor must not have moved since.
+    /// The run.
     pub(crate) run: &'a BillingRun,
+    /// The range of it as it was read; its cursor must not have moved since.
+    pub(crate) range: &'a BillingRange,
     /// Whole accounts, in settlement order.
     pub(crate) projects: &'a [BillableProject],
     /// Those among them that are known not to work.
     pub(crate) unfit: &'a [SetAside],
     /// The last account that is done with this batch.
     pub(crate) to: AccountId,
+    /// Who bills, and until when nobody else takes the range.
+    pub(crate) hold: Hold<'a>,
 }
 
 /// The payments to drive once the batch is committed.
@@ -49,7 +53,7 @@ pub(crate) async fn issue_portion(
     call: &Call,
     portion: Portion<'_>,
 ) -> Result<ToDrive, Error> {
-    let Portion { issuer, run, projects, unfit, to } = portion;
+    let Portion { issuer, run, range, projects, unfit, to, hold } = portion;
     let mut owners = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     owners.dedup();
     florin_account::lock(tx, &owners).await?;
@@ -79,6 +83,9 @@ pub(crate) async fn issue_portion(
             }),
         }
     }
+    // What is measured from now on is on later invoices; what was set aside stays open.
+    florin_project::usage::close(tx, at, run.month, &closed).await?;
+    store::set_aside::insert(tx, at, run.id, &set_aside).await?;
     let batch = Batch {
         issuer,
         kind: InvoiceKind::Monthly,
@@ -88,12 +95,11 @@ pub(crate) async fn issue_portion(
         collection: Collection::DefaultMethod,
     };
     let issued = issue(tx, at, call, &batch).await?;
-    // What is measured from now on is on later invoices; what was set aside stays open.
-    florin_project::usage::close(tx, at, run.month, &closed).await?;
-    store::set_aside::insert(tx, at, run.id, &set_aside).await?;
     tally.invoiced = count(issued.len());
     tally.set_aside = count(set_aside.len());
-    if !store::billing_run::advance(tx, run, to, tally).await? {
+    let is_ours = store::billing_range::advance(tx, range, to, tally, hold).await?;
+    // Held to the commit: a run is canceled after this batch or before it, and then it is undone.
+    if !is_ours || !store::billing_run::hold_running(tx, run.id).await? {
         return Err(Error::Overtaken);
     }
     Ok(issued.iter().filter_map(|issued| Some((issued.account, issued.to_drive?))).collect())

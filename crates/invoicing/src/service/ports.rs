@@ -118,16 +118,26 @@ pub(crate) async fn unissued_since(
     }
     let issuers: BTreeMap<_, _> =
         florin_account::issuers(tx).await?.into_iter().map(|issuer| (issuer.id.clone(), issuer)).collect();
-    let mut open: BTreeMap<String, Next> = BTreeMap::new();
+    let mut open: BTreeMap<String, (Next, HashSet<AccountId>)> = BTreeMap::new();
     for account in florin_account::find_many(tx, accounts).await? {
         let Some(issuer) = issuers.get(&account.issuer) else { continue };
         if !open.contains_key(&issuer.id) {
-            open.insert(issuer.id.clone(), next(tx, issuer, now).await?);
+            let next = next(tx, issuer, now).await?;
+            let behind = match &next {
+                Next::Running(run) | Next::Canceled(run) => {
+                    store::billing_range::behind(tx, run.id, accounts).await?
+                }
+                Next::Unstarted { .. } | Next::Nothing => HashSet::new(),
+            };
+            open.insert(issuer.id.clone(), (next, behind));
         }
-        let waits = match &open[&issuer.id] {
-            Next::Running(run) if run.after < Some(account.id) => Some(run.settlement),
+        let (next, behind) = &open[&issuer.id];
+        let waits = match next {
             // Done with this run, the account waits for the month after it, which may be overdue as well.
-            Next::Running(run) => Some(settlement_of(run.month.next(), issuer)).filter(|at| *at <= now),
+            Next::Running(run) | Next::Canceled(run) if behind.contains(&account.id) => {
+                Some(settlement_of(run.month.next(), issuer)).filter(|at| *at <= now)
+            }
+            Next::Running(run) | Next::Canceled(run) => Some(run.settlement),
             Next::Unstarted { settlement, .. } => (*settlement <= now).then_some(*settlement),
             Next::Nothing => None,
         };

@@ -11,10 +11,9 @@ use florin_platform::{
 };
 use sea_orm::ConnectionTrait;
 
-use super::run::run_name;
 use crate::{
     domain::{
-        billing_run::{BillingRun, BillingRunId, SetAside},
+        billing_run::{BillingItem, BillingRun, BillingRunId, ItemState},
         credit_note::{CreditNote, CreditNoteId, credit_note_name},
         debt::{Debt, DebtId, debt_name},
         invoice::{Invoice, InvoiceId, invoice_name},
@@ -24,7 +23,7 @@ use crate::{
     store::{self, debt::Wanted, dunning::Planned, invoice::Filter},
 };
 
-/// How many projects that were set aside a run shows.
+/// How many projects that wait a run shows.
 const SET_ASIDE_MAX: u64 = 1000;
 
 /// The invoice, or NOT_FOUND, which is also what other customers' invoices are.
@@ -208,21 +207,30 @@ pub async fn prove_settlement(
     Ok(())
 }
 
-/// A run, and what it set aside.
-pub(crate) async fn run(
-    connection: &impl ConnectionTrait,
-    id: BillingRunId,
-) -> Result<(BillingRun, Vec<SetAside>), Error> {
-    let run = store::billing_run::find(connection, id).await?.ok_or_else(|| Error::NotFound(run_name(id)))?;
-    Ok((run, set_aside(connection, id).await?))
+/// A run, what still waits of what it set aside, the first of it, and how much of it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) run: BillingRun,
+    pub(crate) waiting: Vec<BillingItem>,
+    pub(crate) settled_count: i64,
 }
 
-/// What a run set aside, the first of it.
-pub(crate) async fn set_aside(
+/// The report of a run.
+pub(crate) async fn report(connection: &impl ConnectionTrait, run: BillingRun) -> Result<Report, Error> {
+    let waits = [ItemState::SetAside];
+    let waiting = store::set_aside::list(connection, run.id, &waits, None, SET_ASIDE_MAX).await?;
+    let settled_count = store::set_aside::settled_count(connection, run.id).await?;
+    Ok(Report { run, waiting, settled_count })
+}
+
+/// A page of what a run set aside, by project.
+pub(crate) async fn billing_items(
     connection: &impl ConnectionTrait,
     run: BillingRunId,
-) -> Result<Vec<SetAside>, Error> {
-    Ok(store::set_aside::of_run(connection, run, SET_ASIDE_MAX).await?)
+    states: &[ItemState],
+    page: &Page,
+) -> Result<Vec<BillingItem>, Error> {
+    Ok(store::set_aside::list(connection, run, states, after(page)?, page.fetch()).await?)
 }
 
 /// A page of runs, oldest first.

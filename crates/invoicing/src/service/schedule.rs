@@ -5,7 +5,7 @@ use florin_settlement::{Instant, Month, Period};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
-    domain::billing_run::{BillingRun, settlement_of},
+    domain::billing_run::{BillingRun, RunState, settlement_of},
     store,
 };
 
@@ -14,6 +14,8 @@ use crate::{
 pub(crate) enum Next {
     /// A run is not finished.
     Running(BillingRun),
+    /// A run was canceled: it waits to be started again, and every later month with it.
+    Canceled(BillingRun),
     /// No run of this month has been started; it may not be over yet.
     Unstarted {
         /// The month.
@@ -29,7 +31,7 @@ impl Next {
     /// The month and its settlement instant, if there is one.
     pub(crate) fn month(&self) -> Option<(Month, Instant)> {
         match self {
-            Self::Running(run) => Some((run.month, run.settlement)),
+            Self::Running(run) | Self::Canceled(run) => Some((run.month, run.settlement)),
             Self::Unstarted { month, settlement } => Some((*month, *settlement)),
             Self::Nothing => None,
         }
@@ -44,8 +46,11 @@ pub(crate) async fn next(
     now: Instant,
 ) -> Result<Next, DbErr> {
     let month = match store::billing_run::newest(connection, &issuer.id).await? {
-        Some(run) if run.finished.is_none() => return Ok(Next::Running(run)),
-        Some(run) => Some(run.month.next()),
+        Some(run) => match run.state {
+            RunState::Running => return Ok(Next::Running(run)),
+            RunState::Canceled { .. } => return Ok(Next::Canceled(run)),
+            RunState::Completed { .. } => Some(run.month.next()),
+        },
         None => first_used(connection, now).await?,
     };
     Ok(match month {

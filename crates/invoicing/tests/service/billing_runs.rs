@@ -40,10 +40,10 @@ vat_rates:
 required_fields: []
 terms: []
 "#;
-const SETTLEMENT: &str = "2027-04-01T06:00:00Z";
+pub(crate) const SETTLEMENT: &str = "2027-04-01T06:00:00Z";
 
 /// So many accounts, each with a project that ran an instance for ten hours.
-async fn accounts(world: &World, count: usize) -> Vec<(AccountId, String)> {
+pub(crate) async fn accounts(world: &World, count: usize) -> Vec<(AccountId, String)> {
     let mut accounts = Vec::new();
     for number in 0..count {
         let account = world.account(&format!("customer{number}")).await;
@@ -69,24 +69,24 @@ fn start_of(month: i32) -> wire::StartBillingRunRequest {
     }
 }
 
-async fn start(world: &World, month: i32) -> Result<wire::BillingRun, tonic::Status> {
-    let rpc = BillingRunRpc::new(world.platform.clone());
+pub(crate) async fn start(world: &World, month: i32) -> Result<wire::BillingRun, tonic::Status> {
+    let rpc = BillingRunRpc::new(world.platform.clone(), world.payments.clone());
     rpc.start_billing_run(operator(start_of(month))).await.map(tonic::Response::into_inner)
 }
 
 async fn rehearse(world: &World, month: i32) -> wire::BillingRun {
     let request = wire::StartBillingRunRequest { validate_only: true, ..start_of(month) };
-    let rpc = BillingRunRpc::new(world.platform.clone());
+    let rpc = BillingRunRpc::new(world.platform.clone(), world.payments.clone());
     rpc.start_billing_run(operator(request)).await.expect("rehearsed").into_inner()
 }
 
 async fn get(world: &World, name: &str) -> wire::BillingRun {
     let request = wire::GetBillingRunRequest { name: name.to_owned() };
-    let rpc = BillingRunRpc::new(world.platform.clone());
+    let rpc = BillingRunRpc::new(world.platform.clone(), world.payments.clone());
     rpc.get_billing_run(operator(request)).await.expect("a run").into_inner()
 }
 
-async fn numbers(world: &World, accounts: &[(AccountId, String)]) -> Vec<String> {
+pub(crate) async fn numbers(world: &World, accounts: &[(AccountId, String)]) -> Vec<String> {
     let mut numbers = Vec::new();
     for (account, _) in accounts {
         numbers.extend(world.invoices(*account).await.into_iter().map(|invoice| invoice.number));
@@ -95,7 +95,7 @@ async fn numbers(world: &World, accounts: &[(AccountId, String)]) -> Vec<String>
     numbers
 }
 
-fn series(prefix: &str, count: usize) -> Vec<String> {
+pub(crate) fn series(prefix: &str, count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("{prefix}-2027-{number:06}")).collect()
 }
 
@@ -199,7 +199,7 @@ on_both_backends! {
         job.run(100).await.expect("the other issuer is billed");
         assert!(job.next_due().await.expect("due").is_some());
         let request = wire::ListBillingRunsRequest { issuer: "issuers/nl".to_owned(), ..Default::default() };
-        let rpc = BillingRunRpc::new(world.platform.clone());
+        let rpc = BillingRunRpc::new(world.platform.clone(), world.payments.clone());
         let runs = rpc.list_billing_runs(operator(request)).await.expect("runs").into_inner().billing_runs;
         assert_eq!(runs.len(), 1);
         assert_eq!(runs[0].state(), wire::billing_run::State::Completed);
@@ -238,13 +238,22 @@ on_both_backends! {
 }
 
 /// Makes a resource of `project` unreadable, behind everybody's back.
-async fn spoil(db: &TestDatabase, project: &str) {
+pub(crate) async fn spoil(db: &TestDatabase, project: &str) {
+    set_labels(db, project, "garbage").await;
+}
+
+/// Makes it readable again.
+pub(crate) async fn unspoil(db: &TestDatabase, project: &str) {
+    set_labels(db, project, "{}").await;
+}
+
+async fn set_labels(db: &TestDatabase, project: &str, labels: &str) {
     let (_, id): (AccountId, florin_project::ProjectId) =
         florin_platform::wire::parse_child("projects", project).expect("a name");
     let connection = db.connect().await;
-    let text = "UPDATE resource SET labels = 'garbage' WHERE project_id = $1";
-    let statement =
-        sea_orm::Statement::from_sql_and_values(connection.get_database_backend(), text, [id.into()]);
+    let text = "UPDATE resource SET labels = $2 WHERE project_id = $1";
+    let values = [id.into(), labels.into()];
+    let statement = sea_orm::Statement::from_sql_and_values(connection.get_database_backend(), text, values);
     connection.execute_raw(statement).await.expect("spoiled");
 }
 

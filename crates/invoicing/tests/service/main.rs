@@ -3,6 +3,7 @@
 mod advance;
 mod audit;
 mod billing_runs;
+mod billing_work;
 mod books;
 mod collection;
 mod concurrency;

@@ -84,19 +84,17 @@ impl Kind {
         matches!(self, Self::Optional(_))
     }
 
-    /// The kind of an entity's column.
-    fn of(kind: &ColumnType, optional: bool) -> Option<Self> {
-        let (plain, maybe) = match kind {
-            ColumnType::Uuid => (Self::Uuid, Self::Optional(&Self::Uuid)),
-            ColumnType::String(_) | ColumnType::Text => (Self::Text, Self::Optional(&Self::Text)),
-            ColumnType::BigInteger => (Self::Number, Self::Optional(&Self::Number)),
-            ColumnType::TimestampWithTimeZone => (Self::Instant, Self::Optional(&Self::Instant)),
-            ColumnType::Boolean => (Self::Flag, Self::Optional(&Self::Flag)),
-            ColumnType::Blob | ColumnType::VarBinary(_) => (Self::Bytes, Self::Optional(&Self::Bytes)),
-            // Whatever else a database has, no table here does.
-            _ => return None,
-        };
-        Some(if optional { maybe } else { plain })
+    /// The kind of an entity's column; none for one that no table here has.
+    fn of(column: &ColumnType, optional: bool) -> Option<Self> {
+        let kinds = [
+            (matches!(column, ColumnType::Uuid), &Self::Uuid),
+            (matches!(column, ColumnType::String(_) | ColumnType::Text), &Self::Text),
+            (matches!(column, ColumnType::BigInteger), &Self::Number),
+            (matches!(column, ColumnType::TimestampWithTimeZone), &Self::Instant),
+            (matches!(column, ColumnType::Boolean), &Self::Flag),
+        ];
+        let (_, kind) = kinds.into_iter().find(|(is_it, _)| *is_it)?;
+        Some(if optional { Self::Optional(kind) } else { *kind })
     }
 }
 
@@ -219,10 +217,10 @@ where
 /// That `column` is one of `ids`: one text on PostgreSQL, however many there are.
 pub fn is_among<C: ColumnTrait, K>(backend: DbBackend, column: C, ids: &[Id<K>]) -> Expr {
     let ids = ids.iter().copied().map(Value::from);
-    match backend {
-        DbBackend::Postgres => column.into_expr().eq(PgFunc::any(array(Kind::Uuid, ids.collect()))),
-        _ => column.into_expr().is_in(ids),
+    if backend == DbBackend::Postgres {
+        return column.into_expr().eq(PgFunc::any(array(Kind::Uuid, ids.collect())));
     }
+    column.into_expr().is_in(ids)
 }
 
 /// As [`is_among`] for raw text: the condition that `column` is one of `accounts`, whose binds begin with number

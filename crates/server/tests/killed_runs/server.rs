@@ -67,9 +67,11 @@ impl Server {
     }
 }
 
-/// The leases of a dead server end by themselves after half a minute; nobody waits for that here.
+/// The leases of a dead server, and its holds on ranges of a run, end by themselves after seconds; nobody waits for
+/// that here.
 pub(crate) async fn leases_end(db: &TestDatabase) {
     let connection = db.connect().await;
     connection.execute_unprepared("UPDATE job_lease SET until_micros = 0").await.unwrap();
+    connection.execute_unprepared("UPDATE billing_range SET held_until_micros = 0").await.unwrap();
     connection.close().await.unwrap();
 }

@@ -49,7 +49,7 @@ const REPEATABLE_BY_THEMSELVES: [&str; 2] =
     ["florin.project.v1.UsageService.RecordUsage", "florin.project.v1.UsageService.StreamUsage"];
 
 /// Where money or value moves, or a month is billed.
-const MONEY_MOVES: [&str; 11] = [
+const MONEY_MOVES: [&str; 12] = [
     "florin.credit.v1.CreditOrderService.CreateCreditOrder",
     "florin.credit.v1.CreditOrderService.PayCreditOrder",
     "florin.credit.v1.GrantService.GrantLaunchPad",

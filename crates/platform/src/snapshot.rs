@@ -22,14 +22,11 @@ impl Snapshot {
         reason = "it only reads: transactions that write begin in Db::write"
     )]
     pub async fn of(db: &Db) -> Result<Self, DbErr> {
-        let options = match db.backend() {
-            DbBackend::Postgres => TransactionOptions {
-                isolation_level: Some(IsolationLevel::RepeatableRead),
-                access_mode: Some(AccessMode::ReadOnly),
-                ..TransactionOptions::default()
-            },
-            _ => TransactionOptions::default(),
-        };
+        let mut options = TransactionOptions::default();
+        if db.backend() == DbBackend::Postgres {
+            options.isolation_level = Some(IsolationLevel::RepeatableRead);
+            options.access_mode = Some(AccessMode::ReadOnly);
+        }
         Ok(Self(db.reader().begin_with_options(options).await?))
     }
 

@@ -9,8 +9,6 @@ use std::{
 
 use clap::Args;
 use florin_api::{
-    account::v1::TaxCategory,
-    credit::v1::FundingKind,
     google::r#type::Money,
     invoicing::v1::{ExportJournalRequest, JournalEntry, LedgerAccount, LedgerTotal},
 };
@@ -114,18 +112,17 @@ pub async fn write(caller: &Caller, args: &JournalArgs, to: impl Write) -> Resul
     }
 }
 
+/// What a value of an enum says without the enum's `prefix`; nothing when it is unspecified.
+fn said(name: &'static str, prefix: &str) -> &'static str {
+    name.strip_prefix(prefix).filter(|rest| *rest != "UNSPECIFIED").unwrap_or_default()
+}
+
 fn row(entry: &JournalEntry) -> Result<[String; 15], CliError> {
     let time = |time: &Option<_>| time.as_ref().map(wire::instant).transpose();
     let time = |at| time(at).map(|at| at.map(|at| at.to_string()).unwrap_or_default());
     let (amount, currency) = amount(entry.amount.as_ref())?;
-    let credit_kind = match entry.credit_kind() {
-        FundingKind::Unspecified => "",
-        kind => kind.as_str_name().trim_start_matches("FUNDING_KIND_"),
-    };
-    let tax_category = match entry.tax_category() {
-        TaxCategory::Unspecified => "",
-        category => category.as_str_name().trim_start_matches("TAX_CATEGORY_"),
-    };
+    let credit_kind = said(entry.credit_kind().as_str_name(), "FUNDING_KIND_");
+    let tax_category = said(entry.tax_category().as_str_name(), "TAX_CATEGORY_");
     Ok([
         "ENTRY".to_owned(),
         time(&entry.record_time)?,

@@ -12,7 +12,7 @@ use protox::prost_reflect::{
 };
 
 /// Every service there is. A new one is written here, so that it is read by somebody who compares.
-const SERVICES: [&str; 23] = [
+const SERVICES: [&str; 24] = [
     "florin.account.v1.AccountService",
     "florin.account.v1.AuthService",
     "florin.account.v1.IssuerService",
@@ -21,6 +21,7 @@ const SERVICES: [&str; 23] = [
     "florin.credit.v1.CreditService",
     "florin.credit.v1.GrantService",
     "florin.credit.v1.VoucherService",
+    "florin.invoicing.v1.AccountingService",
     "florin.invoicing.v1.BillingRunService",
     "florin.invoicing.v1.CollectionService",
     "florin.invoicing.v1.InvoiceService",

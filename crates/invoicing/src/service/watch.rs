@@ -160,7 +160,8 @@ impl Rate {
     /// Notes what the count is `now`; how much it rises in a second.
     fn note(&mut self, now: Instant, count: i64) -> Option<i64> {
         self.0.push_back((now, count));
-        while self.0.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= RATE_OVER) {
+        // Two are kept however old the first is: one alone says nothing.
+        while self.0.len() > 2 && self.0.front().is_some_and(|(at, _)| now.duration_since(*at) > RATE_OVER) {
             self.0.pop_front();
         }
         let (first, before) = self.0.front()?;

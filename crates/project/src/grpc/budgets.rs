@@ -11,7 +11,6 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     convert,
-    domain::budget::budget_name,
     error::Error,
     service::{
         budgets::{self, Control},
@@ -88,7 +87,8 @@ impl BudgetService for BudgetRpc {
         let call = &Call::of(&request);
         let request = request.into_inner();
         let (named, etag, change) = &convert::budget::change(&request).map_err(Error::from)?;
-        self.reach(call, (named.0, named.1), &budget_name(named.0, named.1, named.2)).await?;
+        let name = request.budget.as_ref().map_or("", |budget| &budget.name);
+        self.reach(call, (named.0, named.1), name).await?;
         let claim = RequestKey::new(&self.platform, call, named.0, &request.request_id, &request);
         let update = |tx, now| async move {
             let shown = budgets::update(&tx, now, call, *named, etag, change).await?;

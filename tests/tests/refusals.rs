@@ -5,7 +5,7 @@
 
 use florin_api::{
     credit::v1::{FundingKind, GetCreditOrderRequest, credit, credit_order},
-    invoicing::v1::{ExplainSettlementRequest, invoice},
+    invoicing::v1::{ExplainSettlementRequest, considered_lot, invoice},
     payment::v1::payment,
     project::v1::{GetProjectRequest, InitialCredit, create_project_request::Funding, project},
 };
@@ -120,8 +120,10 @@ on_both_backends! {
         assert_eq!(said(invoices[0].net_after_credit.as_ref()), "22.20 EUR");
         let request = ExplainSettlementRequest { name: invoices[0].name.clone() };
         let explained = ada.caller.invoices().explain_settlement(request).await.unwrap().into_inner();
-        // What lapsed before the settlement was no candidate any more; the credit itself says where it went.
-        assert!(explained.considered_lots.is_empty(), "{:?}", explained.considered_lots);
+        // R7.8: it is named, with why it paid nothing, although its lapse was recorded before.
+        let [expired] = &explained.considered_lots[..] else { panic!("{:?}", explained.considered_lots) };
+        assert_eq!(expired.skip_reason(), considered_lot::SkipReason::Expired);
+        assert_eq!(said(expired.taken.as_ref()), "0.00 EUR");
         assert_eq!(said(explained.remainder.as_ref()), "22.20 EUR");
         let credits = ada.credits().await;
         let voucher = credits.iter().find(|credit| credit.kind() == FundingKind::Voucher).unwrap();

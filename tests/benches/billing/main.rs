@@ -10,6 +10,7 @@
 //! Run by `make bench`; `FLORIN_TEST_BENCH_ACCOUNTS` says how many accounts. Ratios within one run hold, absolute
 //! figures do not.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "Florin runs on two databases, whatever sea-orm knows")]
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "ratios of times are no money")]

@@ -2,10 +2,11 @@
 //!
 //! | figure | ours | baseline |
 //! |---|---|---|
-//! | invoices | a run over accounts with five resources and four lots each, from its division to its completion | the rows that run has written, read back beforehand, written by one statement a table and batch into another database of the same schema, guards and keys |
+//! | invoices | a run of one worker over accounts with five resources and four lots each, from its division to its completion | on one connection as well, the rows that run has written, read back beforehand, written by one statement a table and batch into another database of the same schema, guards and keys |
 //! | batches | the same | a transaction an account |
 //! | growth | all accounts | half of them |
-//! | memory | the most this process held during the run over all accounts | over half of them |
+//! | workers | two workers | one |
+//! | memory | the most this process held more during the run over all accounts | over half of them |
 //!
 //! Run by `make bench`; `FLORIN_TEST_BENCH_ACCOUNTS` says how many accounts. Ratios within one run hold, absolute
 //! figures do not.
@@ -26,7 +27,6 @@ use world::World;
 
 /// As many projects a transaction as `billing_batch` says by default.
 const BATCH: u32 = 200;
-const WORKERS: u32 = 2;
 
 fn main() {
     // `cargo test --benches` and `--list` only ask whether it starts.
@@ -50,11 +50,11 @@ async fn measure(backend: Backend) {
     println!("\n{backend}: billing, {accounts} accounts × 5 resources × 4 lots, {BATCH} a batch");
 
     let few = World::with_accounts(backend, accounts / 2).await;
-    let (half, half_memory) = few.run(BATCH, WORKERS).await;
+    let (half, half_memory) = few.run(BATCH, 1).await;
     few.close().await;
 
     let many = World::with_accounts(backend, accounts).await;
-    let (whole, whole_memory) = many.run(BATCH, WORKERS).await;
+    let (whole, whole_memory) = many.run(BATCH, 1).await;
     let copy = World::with_accounts(backend, accounts).await;
     let (baseline, rows) = replay::write_again(&many, &copy, BATCH).await;
     if backend == Backend::Postgres {
@@ -62,6 +62,10 @@ async fn measure(backend: Backend) {
     }
     many.close().await;
     copy.close().await;
+
+    let shared = World::with_accounts(backend, accounts).await;
+    let (together, _) = shared.run(BATCH, 2).await;
+    shared.close().await;
 
     let singly = (accounts / 10).min(1000);
     let single = World::with_accounts(backend, singly).await;
@@ -80,10 +84,11 @@ async fn measure(backend: Backend) {
         rate(accounts, whole) / rate(singly, one_by_one),
         rate(singly, one_by_one)
     );
+    println!("  two workers: {:.2} times one", whole.as_secs_f64() / together.as_secs_f64());
     println!("  twice the accounts: {:.2} times as long", whole.as_secs_f64() / half.as_secs_f64());
     match (half_memory, whole_memory) {
         (Some(half), Some(whole)) => {
-            println!("  memory: {whole:.1} MB at most, {half:.1} MB with half the accounts");
+            println!("  memory: {whole:.1} MB more at most, {half:.1} MB with half the accounts");
         }
         (None, _) | (_, None) => println!("  memory of the process cannot be read on this machine"),
     }

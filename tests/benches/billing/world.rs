@@ -67,21 +67,23 @@ impl World {
         Self { database, raw, accounts, platform }
     }
 
-    /// Runs the month; how long it took, and the most megabytes this process held meanwhile.
+    /// Runs the month; how long it took, and how many megabytes more than before this process held at most.
     pub(crate) async fn run(&self, batch: u32, workers: u32) -> (Duration, Option<f64>) {
         let payments = Payments::new(self.platform.clone(), Arc::new(Nobody), Arc::new(MoneyOutcomes));
         let runs = BillingRuns::new(self.platform.clone(), payments).with_batch(batch).with_workers(workers);
         let job = BillingRunJob::new(self.platform.clone(), runs);
         forget_peak();
+        let held = megabytes("VmRSS:");
         let begun = Stopwatch::now();
         while job.run(u32::MAX).await.unwrap() > 0 {}
         let time = begun.elapsed();
+        let more = megabytes("VmHWM:").zip(held).map(|(most, held)| most - held);
         let invoices =
             self.count("SELECT CAST(COUNT(*) AS bigint) FROM invoice WHERE kind = 'MONTHLY'").await;
         assert_eq!(invoices, i64::from(self.accounts), "every account has its invoice");
         let owed = self.count("SELECT CAST(COUNT(*) AS bigint) FROM debt").await;
         assert_eq!(owed, 0, "lots pay for all of it");
-        (time, peak_megabytes())
+        (time, more)
     }
 
     pub(crate) async fn count(&self, text: &str) -> i64 {
@@ -206,9 +208,9 @@ fn forget_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-fn peak_megabytes() -> Option<f64> {
+fn megabytes(what: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let line = status.lines().find(|line| line.starts_with(what))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib as f64 / 1024.0)
 }

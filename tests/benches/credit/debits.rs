@@ -20,7 +20,7 @@ use florin_tests::{acts::euros, florin::Florin};
 use futures::{StreamExt, stream};
 
 use crate::{
-    CLIENTS, calls,
+    CLIENTS, calls, players,
     record::{Part, Recorder, counted, play},
     report,
     stage::Stage,
@@ -82,11 +82,12 @@ async fn compare(name: &str, funded: &TestDatabase, transactions: &[Vec<Debit>])
     }
     drop(observed);
     let ours = by_ourselves(funded, transactions).await;
+    let players = players(transactions.iter().flatten().map(|(account, _)| *account));
     let mut raw = [Duration::ZERO; 2];
     for (time, part) in raw.iter_mut().zip([Part::All, Part::Writes]) {
         let copy = funded.copy().await;
         let db = Db::connect(copy.url()).await.unwrap();
-        *time = play(&db, &recorded, part, CLIENTS).await.1;
+        *time = play(&db, &recorded, part, players).await.1;
     }
     let (statements, writes) = counted(recorded.last().unwrap());
     report(name, transactions.iter().map(Vec::len).sum(), ours, raw);

@@ -30,6 +30,7 @@ mod m0017_corrections;
 mod m0018_billing_ranges;
 mod m0019_chain;
 mod m0020_money_movement;
+mod m0021_tax_status;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_billing_ranges::Step),
             Box::new(m0019_chain::Step),
             Box::new(m0020_money_movement::Step),
+            Box::new(m0021_tax_status::Step),
         ]
     }
 }

@@ -120,7 +120,12 @@ impl Florin {
 
     /// A French individual: confirmed, signed in, terms accepted.
     pub async fn customer(&self, name: &str) -> Customer {
-        let customer = self.customer_without_terms(name).await;
+        self.customer_as(new_account(name)).await
+    }
+
+    /// The customer of such an account: confirmed, signed in, terms accepted.
+    pub async fn customer_as(&self, account: CreateAccountRequest) -> Customer {
+        let customer = self.confirmed(account).await;
         let request = ListTermsRequest { parent: customer.account.clone(), ..Default::default() };
         let terms = customer.caller.accounts().list_terms(request).await.expect("terms").into_inner();
         let terms_documents = terms.terms_documents.into_iter().map(|document| document.name).collect();
@@ -132,7 +137,11 @@ impl Florin {
 
     /// A French individual: confirmed and signed in, who has accepted nothing.
     pub async fn customer_without_terms(&self, name: &str) -> Customer {
-        let created = self.anonymous.accounts().create_account(new_account(name)).await;
+        self.confirmed(new_account(name)).await
+    }
+
+    async fn confirmed(&self, account: CreateAccountRequest) -> Customer {
+        let created = self.anonymous.accounts().create_account(account).await;
         let created = created.expect("the account is created").into_inner();
         let code = self.mailed_code(&created.name).await;
         let request = ConfirmAccountRequest { name: created.name.clone(), code, ..Default::default() };

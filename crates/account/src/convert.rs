@@ -3,4 +3,5 @@
 pub(crate) mod account;
 pub(crate) mod issuer;
 pub(crate) mod sign_in;
+pub(crate) mod tax_status;
 pub(crate) mod terms;

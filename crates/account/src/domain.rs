@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod chain;
 pub(crate) mod confirmation;
+pub(crate) mod evidence;
 pub(crate) mod issuer;
 pub(crate) mod journal;
 pub(crate) mod ledger;
@@ -14,3 +15,4 @@ pub(crate) mod secret;
 pub(crate) mod terms;
 pub(crate) mod text;
 pub(crate) mod vat;
+pub(crate) mod vat_number;

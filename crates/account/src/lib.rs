@@ -11,13 +11,16 @@ mod error;
 mod events;
 mod grpc;
 mod notices;
+mod registry;
 mod service;
 mod store;
 
+pub mod jobs;
 pub mod seed;
 
 pub use domain::{
     account::{Account, AccountState, LANGUAGES, Profile},
+    evidence::EvidenceKind,
     issuer::Issuer,
     legal_form::LegalForm,
     parties::Parties,
@@ -26,8 +29,10 @@ pub use domain::{
 };
 pub use error::{Error, RightRefused};
 pub use grpc::{account::AccountRpc, auth::AuthRpc, issuer::IssuerRpc};
+pub use registry::{Consultation, Registered, RegistrySilent, VatRegistry};
 pub use service::{
     authenticate::TokenAuthenticator,
+    evidence::record_country_evidence,
     limits::set_project_limit,
     query::{
         billing_delays, domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers,
@@ -36,6 +41,7 @@ pub use service::{
     terms::document_name as terms_document_name,
     tokens::register_service_token,
     vat::{VatRules, vat_treatment},
+    vat_number::VatNumbers,
 };
 
 /// Rights: who may do what on a named resource (R4.5).

@@ -6,6 +6,7 @@ pub(crate) mod issuer;
 pub(crate) mod lock;
 pub(crate) mod right;
 pub(crate) mod session;
+pub(crate) mod tax_status;
 pub(crate) mod terms;
 pub(crate) mod throttle;
 pub(crate) mod token;

@@ -51,6 +51,7 @@ pub const ACCESS: &[(&str, Access)] = &[
     ("florin.account.v1.AccountService/GetAccount", customer(&[Operator, Finance])),
     ("florin.account.v1.AccountService/ListAccounts", service(&[Operator, Finance])),
     ("florin.account.v1.AccountService/UpdateAccount", customer(&[Operator])),
+    ("florin.account.v1.AccountService/GetTaxStatus", customer(&[Operator, Finance])),
     ("florin.account.v1.AccountService/ListTerms", customer(&[Operator])),
     ("florin.account.v1.AccountService/AcceptTerms", customer(&[])),
     ("florin.account.v1.AuthService/Login", ANYONE),

@@ -2,6 +2,7 @@
 //! mistake named at once.
 
 mod payment;
+mod registry;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -20,6 +21,7 @@ use florin_settlement::{Currency, Instant, Money};
 use serde::{Deserialize, Serialize};
 
 pub use payment::{PaymentProvider, Secret, StripeAccount};
+pub use registry::Registry;
 
 /// What sandboxes derive their secrets from, so that a sandbox needs no configuration at all. It is
 /// published here, so it keeps no secret: outside sandbox mode a key must be given.
@@ -86,6 +88,9 @@ struct Raw {
     stripe_secret_key: String,
     stripe_publishable_key: String,
     stripe_webhook_secrets: String,
+    vat_registry: String,
+    vies_url: String,
+    vat_recheck_days: u32,
     dunning_retry_days: Vec<u32>,
     dunning_suspend_after_days: u32,
     dunning_suspension_warning_days: u32,
@@ -124,6 +129,9 @@ impl Default for Raw {
             stripe_secret_key: String::new(),
             stripe_publishable_key: String::new(),
             stripe_webhook_secrets: String::new(),
+            vat_registry: String::new(),
+            vies_url: "https://ec.europa.eu/taxation_customs/vies/rest-api".to_owned(),
+            vat_recheck_days: 30,
             dunning_retry_days: vec![1, 3, 5],
             dunning_suspend_after_days: 7,
             dunning_suspension_warning_days: 2,
@@ -185,6 +193,10 @@ pub struct Config {
     pub usage_intake: IntakeLimits,
     /// Who moves the money.
     pub payment_provider: PaymentProvider,
+    /// Who knows which VAT numbers are registered (R8.4).
+    pub vat_registry: Registry,
+    /// After how many days a register is asked about a number again.
+    pub vat_recheck_days: u32,
     /// What happens to a debt nobody pays, and when (R9.1, R9.2).
     pub dunning: DunningRules,
 }
@@ -259,6 +271,7 @@ impl Raw {
             ("usage_streams_max", self.usage_streams_max as u64, 10_000),
             ("usage_stream_idle_seconds", self.usage_stream_idle_seconds, 86_400),
             ("mandate_notice_days", u64::from(self.mandate_notice_days), 30),
+            ("vat_recheck_days", u64::from(self.vat_recheck_days), 366),
         ] {
             violations.check(field, (1..=max).contains(&value), format!("must be from 1 to {max}"));
         }
@@ -269,9 +282,12 @@ impl Raw {
         violations.check("usage_memory_months", remembered, "must be longer than usage_window_days");
         let limits = violations.take("approval_limits", self.limits());
         let dunning = self.dunning(&mut violations);
-        let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits).zip(provider);
-        let (((((listen, log_format), server_key), sandbox_clock_start), approval_limits), payment_provider) =
+        let registry = registry::check(self.sandbox, &self.vat_registry, &self.vies_url, &mut violations);
+        let outside = provider.zip(registry);
+        let parts = listen.zip(log_format).zip(server_key).zip(start).zip(limits).zip(outside);
+        let (((((listen, log_format), server_key), sandbox_clock_start), approval_limits), outside) =
             violations.finish_with(parts)?;
+        let (payment_provider, vat_registry) = outside;
         Ok(Config {
             database_url: self.database_url,
             listen,
@@ -297,6 +313,8 @@ impl Raw {
                 stream_idle_max: Duration::from_secs(self.usage_stream_idle_seconds),
             },
             payment_provider,
+            vat_registry,
+            vat_recheck_days: self.vat_recheck_days,
             dunning,
         })
     }

@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use florin_account::{AccountRpc, AuthRpc, IssuerRpc, register_service_token};
+use florin_account::{
+    AccountRpc, AuthRpc, IssuerRpc, VatNumbers, VatRegistry, jobs::CheckVatNumbers, register_service_token,
+};
 use florin_api::{
     account::v1::{
         account_service_server::AccountServiceServer, auth_service_server::AuthServiceServer,
@@ -65,13 +67,14 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     cli::CliError,
-    config::{Config, PaymentProvider, StripeAccount},
+    config::{Config, PaymentProvider, Registry, StripeAccount},
     migrate,
     pages::{CardEntry, Site},
     provider::{
         sandbox::SandboxProvider,
         stripe::{self, StripeProvider},
     },
+    registry::{sandbox::SandboxRegistry, vies::Vies},
     seed,
     webhook::Webhooks,
 };
@@ -81,6 +84,9 @@ const SANDBOX_SERVICE: &str = "sandbox";
 
 /// No answer of Stripe's is waited for longer; what comes later is found by the reconcile job.
 const STRIPE_ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+
+/// No answer of VIES is waited for longer; the number is asked about again later.
+const VIES_ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A server, put together.
 pub(crate) struct Wired {
@@ -140,6 +146,8 @@ pub(crate) async fn wire(
     let acts = [florin_credit::acts(&project_gate), florin_invoicing::acts()].concat();
     let acts = Acts::new(acts);
     jobs.push(Arc::new(Forget::new(platform.clone())));
+    let numbers = VatNumbers::new(platform.clone(), registry(&platform, config)?, config.vat_recheck_days);
+    jobs.push(Arc::new(CheckVatNumbers::new(numbers)));
     jobs.extend(florin_project::jobs::all(&platform, config.usage_memory_months));
     jobs.extend(florin_project::spending::jobs(&platform, &standings));
     let schedule = Schedule::new(platform.clone(), jobs, replica);
@@ -271,6 +279,14 @@ fn stripe(
         answer_max: STRIPE_ANSWERS_WITHIN,
     };
     Ok(StripeProvider::new(platform.clone(), settings)?)
+}
+
+/// The register of VAT numbers that is configured.
+fn registry(platform: &Platform, config: &Config) -> Result<Arc<dyn VatRegistry>, CliError> {
+    Ok(match &config.vat_registry {
+        Registry::Sandbox => Arc::new(SandboxRegistry::new(platform.clone())),
+        Registry::Vies { url } => Arc::new(Vies::new(url, VIES_ANSWERS_WITHIN)?),
+    })
 }
 
 /// Reflection in both versions: grpcurl and Python ask for v1alpha, buf for v1.

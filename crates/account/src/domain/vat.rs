@@ -2,7 +2,7 @@
 
 use florin_settlement::{TaxCategory, TaxRate};
 
-use super::{account::Profile, issuer::Issuer};
+use super::issuer::Issuer;
 
 /// How a supply to a customer is taxed on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,11 +56,9 @@ impl Place {
 }
 
 /// The treatment of a customer at `place`. `rate` is the rate in force on the day in the customer's
-/// country, if there is one; `confirmed` says whether the VAT number was confirmed through a validation
-/// port.
+/// country, if there is one; `confirmed` says whether a register confirmed their VAT number by then.
 pub(crate) fn treatment(
     place: Place,
-    profile: &Profile,
     confirmed: bool,
     rate: Option<TaxRate>,
 ) -> Result<Treatment, RateMissing> {
@@ -70,9 +68,7 @@ pub(crate) fn treatment(
             // A country that has no VAT says so by a rate of zero.
             if rate.is_zero() { untaxed(TaxCategory::OutOfScope, NO_TAX) } else { standard(rate) }
         }),
-        Place::OtherEu if confirmed && profile.vat_number.is_some() => {
-            Ok(untaxed(TaxCategory::ReverseCharge, REVERSE_CHARGE))
-        }
+        Place::OtherEu if confirmed => Ok(untaxed(TaxCategory::ReverseCharge, REVERSE_CHARGE)),
         Place::OtherEu => rate.ok_or(RateMissing).map(standard),
         Place::Outside => Ok(untaxed(TaxCategory::OutOfScope, OUT_OF_SCOPE)),
     }
@@ -92,25 +88,6 @@ pub(crate) fn is_valid_number(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::legal_form::LegalForm;
-
-    fn profile(vat_number: Option<&str>) -> Profile {
-        Profile {
-            email: String::new(),
-            rescue_email: None,
-            country: String::new(),
-            legal_form: LegalForm::Corporation,
-            given_name: String::new(),
-            family_name: String::new(),
-            organisation: String::new(),
-            street: String::new(),
-            postal_code: String::new(),
-            city: String::new(),
-            region: String::new(),
-            language: String::new(),
-            vat_number: vat_number.map(Into::into),
-        }
-    }
 
     fn percent(text: &str) -> TaxRate {
         TaxRate::parse(text).expect("a rate")
@@ -122,42 +99,39 @@ mod tests {
 
     #[test]
     fn a_domestic_customer_is_charged_the_domestic_rate_even_as_a_confirmed_business() {
-        let business = profile(Some("FR40303265045"));
-        assert_eq!(treatment(Place::Domestic, &business, true, Some(percent("20"))), standard("20"));
+        assert_eq!(treatment(Place::Domestic, true, Some(percent("20"))), standard("20"));
     }
 
     #[test]
     fn an_eu_consumer_is_charged_the_rate_of_their_own_country() {
-        assert_eq!(treatment(Place::OtherEu, &profile(None), false, Some(percent("21"))), standard("21"));
+        assert_eq!(treatment(Place::OtherEu, false, Some(percent("21"))), standard("21"));
     }
 
     #[test]
     fn an_eu_business_accounts_for_the_tax_once_its_number_is_confirmed() {
-        let business = profile(Some("BE0776091951"));
         let rate = Some(percent("21"));
-        assert_eq!(treatment(Place::OtherEu, &business, false, rate), standard("21"));
+        assert_eq!(treatment(Place::OtherEu, false, rate), standard("21"));
         let confirmed = Ok(untaxed(TaxCategory::ReverseCharge, REVERSE_CHARGE));
-        assert_eq!(treatment(Place::OtherEu, &business, true, rate), confirmed);
-        assert_eq!(treatment(Place::OtherEu, &business, true, None), confirmed);
-        assert_eq!(treatment(Place::OtherEu, &profile(None), true, rate), standard("21"));
+        assert_eq!(treatment(Place::OtherEu, true, rate), confirmed);
+        assert_eq!(treatment(Place::OtherEu, true, None), confirmed);
     }
 
     #[test]
     fn a_customer_outside_is_outside_the_scope() {
         let outside = Ok(untaxed(TaxCategory::OutOfScope, OUT_OF_SCOPE));
-        assert_eq!(treatment(Place::Outside, &profile(None), false, None), outside);
-        assert_eq!(treatment(Place::Outside, &profile(None), false, Some(percent("8.1"))), outside);
+        assert_eq!(treatment(Place::Outside, false, None), outside);
+        assert_eq!(treatment(Place::Outside, false, Some(percent("8.1"))), outside);
     }
 
     #[test]
     fn a_country_without_vat_is_outside_the_scope_at_home_and_says_so() {
         let untaxed = Ok(untaxed(TaxCategory::OutOfScope, NO_TAX));
-        assert_eq!(treatment(Place::Domestic, &profile(None), false, Some(TaxRate::ZERO)), untaxed);
+        assert_eq!(treatment(Place::Domestic, false, Some(TaxRate::ZERO)), untaxed);
     }
 
     #[test]
     fn a_missing_rate_is_never_read_as_zero() {
-        assert_eq!(treatment(Place::Domestic, &profile(None), false, None), Err(RateMissing));
-        assert_eq!(treatment(Place::OtherEu, &profile(None), false, None), Err(RateMissing));
+        assert_eq!(treatment(Place::Domestic, false, None), Err(RateMissing));
+        assert_eq!(treatment(Place::OtherEu, false, None), Err(RateMissing));
     }
 }

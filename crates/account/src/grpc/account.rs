@@ -2,9 +2,10 @@
 
 use florin_api::account::v1::{
     AcceptTermsRequest, AcceptTermsResponse, Account, ConfirmAccountRequest, CreateAccountRequest,
-    GetAccountRequest, ListAccountsRequest, ListAccountsResponse, ListRequiredFieldsRequest,
-    ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse, ResendConfirmationRequest,
-    ResendConfirmationResponse, UpdateAccountRequest, account_service_server::AccountService,
+    GetAccountRequest, GetTaxStatusRequest, ListAccountsRequest, ListAccountsResponse,
+    ListRequiredFieldsRequest, ListRequiredFieldsResponse, ListTermsRequest, ListTermsResponse,
+    ResendConfirmationRequest, ResendConfirmationResponse, TaxStatus, UpdateAccountRequest,
+    account_service_server::AccountService,
 };
 use florin_platform::{Platform, call::Call, id::AccountId, idempotency::RequestKey, page::Page};
 use tonic::{Request, Response, Status};
@@ -13,7 +14,7 @@ use super::{both, visible};
 use crate::{
     convert,
     error::Error,
-    service::{confirm, create, query, terms, update},
+    service::{confirm, create, query, tax_status, terms, update},
     store,
 };
 
@@ -118,6 +119,18 @@ impl AccountService for AccountRpc {
                 .map(|updated| convert::account::account(&updated))
         };
         Ok(Response::new(self.platform.mutate::<_, Error, _>(&key, update).await?))
+    }
+
+    async fn get_tax_status(
+        &self,
+        request: Request<GetTaxStatusRequest>,
+    ) -> Result<Response<TaxStatus>, Status> {
+        let call = Call::of(&request);
+        let account = convert::tax_status::name(&request.get_ref().name).map_err(Error::from)?;
+        let reader = self.platform.db.reader();
+        let now = self.platform.clock.now(reader).await.map_err(Error::from)?;
+        let status = tax_status::tax_status(reader, now, visible(&call, account)?).await?;
+        Ok(Response::new(convert::tax_status::tax_status(&status)))
     }
 
     async fn list_terms(

@@ -9,7 +9,7 @@ use florin_platform::{
 };
 use florin_settlement::Instant;
 
-use super::query::owned;
+use super::{query::owned, vat_number};
 use crate::{
     domain::{
         account::{Account, AccountState},
@@ -41,6 +41,9 @@ pub(crate) async fn confirm_account(
                 ..pending
             };
             account::save(tx, &active).await?;
+            if active.profile.vat_number.is_some() {
+                vat_number::ask(tx, at, &active).await?;
+            }
             audit::record(tx, at, call, id, &account_name(id)).await?;
             outbox::append(tx, at, id, &AccountConfirmed { account: account_name(id) }).await?;
             Ok(Ok(active))

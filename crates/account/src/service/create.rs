@@ -13,11 +13,12 @@ use florin_platform::{
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::hashing;
+use super::{evidence::record_country_evidence, hashing, vat_number};
 use crate::{
     domain::{
         account::{Account, AccountState, Profile},
         confirmation::Confirmation,
+        evidence::EvidenceKind,
         issuer::Issuer,
         password,
         secret::Secret,
@@ -92,6 +93,9 @@ pub(crate) async fn create_account(
     };
     account::insert(tx, &created).await?;
     lock::create(tx, id).await?;
+    vat_number::claim(tx, at, &created, None).await?;
+    let (kind, country) = (EvidenceKind::BillingAddress, &created.profile.country);
+    record_country_evidence(tx, at, id, kind, country, &account_name(id)).await?;
     audit::record(tx, at, call, id, &account_name(id)).await?;
     let fact = AccountCreated { account: account_name(id), issuer: format!("issuers/{}", created.issuer) };
     outbox::append(tx, at, id, &fact).await?;

@@ -1,4 +1,4 @@
-//! Changing the profile: language, names, address; never the country, issuer or currency, and never an
+//! Changing the profile: language, names, address, VAT number; never the country, issuer or currency, and never an
 //! e-mail address: the one signs in, the other recovers (R2.4).
 
 use florin_platform::{
@@ -7,7 +7,7 @@ use florin_platform::{
 };
 use florin_settlement::Instant;
 
-use super::query::owned;
+use super::{query::owned, vat_number};
 use crate::{
     domain::account::{Account, AccountState, Profile},
     error::Error,
@@ -26,6 +26,7 @@ pub(crate) const UPDATABLE: &[&str] = &[
     "address.postal_code",
     "address.city",
     "address.region",
+    "vat_number",
 ];
 
 /// What to change, and against which version.
@@ -57,8 +58,12 @@ pub(crate) async fn update_account(
     profile.require("account.", &mandatory, &mut violations);
     violations.finish()?;
 
+    let number_before = before.profile.vat_number.clone();
     let after = Account { profile, version: before.version + 1, updated: at, ..before };
     account::save(tx, &after).await?;
+    if change.mask.has("vat_number") {
+        vat_number::claim(tx, at, &after, number_before.as_deref()).await?;
+    }
     audit::record(tx, at, call, after.id, &name).await?;
     outbox::append(tx, at, after.id, &AccountUpdated { account: name }).await?;
     Ok(after)
@@ -89,6 +94,6 @@ fn merged(before: Profile, change: &Change) -> Profile {
         rescue_email: before.rescue_email,
         country: before.country,
         legal_form: before.legal_form,
-        vat_number: before.vat_number,
+        vat_number: if in_mask("vat_number") { given.vat_number.clone() } else { before.vat_number },
     }
 }

@@ -163,7 +163,7 @@ async fn charges_by_project(
     month: Month,
     lines: Vec<RatedLine>,
 ) -> Result<HashMap<(AccountId, ProjectId), Vec<Charge>>, Error> {
-    let rules = VatRules::read(connection).await?;
+    let rules = VatRules::read(connection, accounts.values()).await?;
     let mut charges: HashMap<(AccountId, ProjectId), Vec<Charge>> = HashMap::new();
     for line in lines {
         let account = accounts

@@ -77,7 +77,12 @@ impl Till {
     }
 
     fn valid(token: &str) -> Registration {
-        let details = MethodDetails { masked: "**** 4242".to_owned(), expiry: None, three_d_secure: true };
+        let details = MethodDetails {
+            masked: "**** 4242".to_owned(),
+            expiry: None,
+            three_d_secure: true,
+            country: None,
+        };
         Registration::Valid { reference: format!("till/{token}"), details }
     }
 }

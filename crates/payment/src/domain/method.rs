@@ -200,6 +200,8 @@ pub struct MethodDetails {
     pub expiry: Option<CardExpiry>,
     /// Whether it passed 3-D Secure (R3.3).
     pub three_d_secure: bool,
+    /// Where the card was issued or the account is kept, ISO 3166-1 alpha-2, if the provider says (R8.4).
+    pub country: Option<String>,
 }
 
 /// A registered way to pay.

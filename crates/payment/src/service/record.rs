@@ -6,6 +6,7 @@
 //! | what makes it happen once | the state is read after the lock; what is final stays, and nobody is told again |
 //! | what if whoever is told cannot take it in | everything is undone, and the reconcile job asks again |
 
+use florin_account::{EvidenceKind, record_country_evidence};
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, notice, outbox, wire};
 use florin_settlement::Instant;
 
@@ -152,6 +153,7 @@ impl Recorder<'_> {
         registration: Registration,
     ) -> Result<PaymentMethod, Error> {
         let version = method.version;
+        let country = method.details.country.clone();
         match method.learn(registration, self.at) {
             MethodNews::Settled(method) => Ok(method),
             MethodNews::Waiting(method) => {
@@ -166,6 +168,9 @@ impl Recorder<'_> {
             MethodNews::Renewed(method) => {
                 store::method::save(self.tx, &method).await?;
                 self.audit_method(&method).await?;
+                if method.details.country != country {
+                    self.country_evidence(&method).await?;
+                }
                 Ok(method)
             }
             MethodNews::Revoked(method) => self.revoked(method).await,
@@ -185,10 +190,19 @@ impl Recorder<'_> {
         Ok(method)
     }
 
+    /// Where a card was issued, or an account is kept, speaks for the country its holder is in (R8.4).
+    async fn country_evidence(&self, method: &PaymentMethod) -> Result<(), Error> {
+        let Some(country) = &method.details.country else { return Ok(()) };
+        let (kind, source) = (EvidenceKind::PaymentMethod, method_name(method.account, method.id));
+        let kept = record_country_evidence(self.tx, self.at, method.account, kind, country, &source);
+        Ok(kept.await?)
+    }
+
     async fn became_valid(&self, method: PaymentMethod) -> Result<PaymentMethod, Error> {
         let Self { tx, at, call, outcomes } = self;
         store::method::save(tx, &method).await?;
         self.audit_method(&method).await?;
+        self.country_evidence(&method).await?;
         let payment_method = method_name(method.account, method.id);
         outbox::append(tx, *at, method.account, &PaymentMethodBecameValid { payment_method }).await?;
         let method = match method.replaces {

@@ -38,6 +38,7 @@ pub(crate) struct Model {
     expiry_month: Option<i64>,
     expires_at: Option<At>,
     three_d_secure: bool,
+    country: Option<String>,
     action_url: Option<String>,
     refusal_code: Option<String>,
     declined_code: Option<String>,
@@ -107,6 +108,7 @@ impl TryFrom<Model> for PaymentMethod {
                 expiry: expiry(row.expiry_year, row.expiry_month)?,
                 masked: row.masked_details,
                 three_d_secure: row.three_d_secure,
+                country: row.country,
             },
             fallback_order: row
                 .fallback_order
@@ -153,6 +155,7 @@ fn active(method: &PaymentMethod) -> ActiveModel {
         expiry_month: Set(expiry.map(|expiry| i64::from(expiry.month))),
         expires_at: Set(expiry.map(|expiry| expiry.end().into())),
         three_d_secure: Set(method.details.three_d_secure),
+        country: Set(method.details.country.clone()),
         action_url: Set(action_url),
         refusal_code: Set(refusal_code),
         declined_code: Set(method.declined_for_good.clone()),

@@ -210,6 +210,7 @@ on_both_backends! {
             masked: "VISA **** 4243".into(),
             expiry: Some(florin_payment::CardExpiry { year: 2031, month: 1 }),
             three_d_secure: true,
+            country: None,
         };
         let key = MethodKey { account: world.account, method: card };
         let reference = format!("ref/{card}/card-frictionless");

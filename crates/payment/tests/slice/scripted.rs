@@ -191,7 +191,12 @@ fn kind(token: &str) -> Option<MethodKind> {
 
 fn details(token: &str, passed: bool) -> MethodDetails {
     let expiry = (kind(token) == Some(MethodKind::Card)).then_some(CardExpiry { year: 2026, month: 6 });
-    MethodDetails { masked: "VISA **** 4242".into(), expiry, three_d_secure: passed && expiry.is_some() }
+    MethodDetails {
+        masked: "VISA **** 4242".into(),
+        expiry,
+        three_d_secure: passed && expiry.is_some(),
+        country: None,
+    }
 }
 
 fn valid(key: MethodKey, token: &str) -> Registration {

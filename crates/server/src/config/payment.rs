@@ -110,7 +110,7 @@ fn is_address(url: &str) -> bool {
 }
 
 /// Whether nobody on the way can read what is sent there.
-fn is_safe(url: &str) -> bool {
+pub(super) fn is_safe(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else { return false };
     let here = url.host().is_some_and(|host| {
         host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

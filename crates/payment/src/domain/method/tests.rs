@@ -14,7 +14,7 @@ fn card() -> PaymentMethod {
 
 fn details() -> MethodDetails {
     let expiry = Some(CardExpiry { year: 2026, month: 2 });
-    MethodDetails { masked: "VISA **** 4242".into(), expiry, three_d_secure: true }
+    MethodDetails { masked: "VISA **** 4242".into(), expiry, three_d_secure: true, country: None }
 }
 
 fn valid() -> Registration {

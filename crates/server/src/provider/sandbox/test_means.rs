@@ -9,6 +9,7 @@
 //! | `card-3ds-declined` | fails 3-D Secure (`authentication_failed`) | — |
 //! | `card-3ds-each-time` | fine at once | 3-D Secure at the action URL each time, then captured |
 //! | `card-expiring` | fine at once; its last month is the next one | captured |
+//! | `card-german` | fine at once; issued in Germany, where all others are French | captured |
 //! | `card-rejected` | refused (`card_not_supported`) | — |
 //! | `card-timeout-approved` | fine at once | captured, and the first answer is lost |
 //! | `card-timeout-declined` | fine at once | declined, may be retried, and the first answer is lost |
@@ -40,6 +41,8 @@ pub struct TestMeans {
     pub answer: Answer,
     /// How long a card lasts.
     pub lasts: Lasts,
+    /// Where it was issued, or is kept.
+    pub country: &'static str,
 }
 
 /// What happens when a method is registered.
@@ -90,10 +93,11 @@ pub enum Lasts {
     UntilNextMonth,
 }
 
+const HOME: &str = "FR";
 const CARD_EXPIRY: CardExpiry = CardExpiry { year: 2060, month: 12 };
 
 /// Every token there is.
-pub const TEST_MEANS: [TestMeans; 14] = [
+pub const TEST_MEANS: [TestMeans; 15] = [
     card("card-approved", "VISA **** 4242", Registering::Action, Charging::Captured),
     card("card-frictionless", "VISA **** 0077", Registering::Valid, Charging::Captured),
     card(
@@ -113,6 +117,10 @@ pub const TEST_MEANS: [TestMeans; 14] = [
     TestMeans {
         lasts: Lasts::UntilNextMonth,
         ..card("card-expiring", "VISA **** 0341", Registering::Valid, Charging::Captured)
+    },
+    TestMeans {
+        country: "DE",
+        ..card("card-german", "VISA **** 0276", Registering::Valid, Charging::Captured)
     },
     card("card-rejected", "VISA **** 0002", Registering::Rejected("card_not_supported"), Charging::Captured),
     TestMeans {
@@ -158,6 +166,7 @@ const fn card(
         charging,
         answer: Answer::Arrives,
         lasts: Lasts::Long,
+        country: HOME,
     }
 }
 
@@ -170,6 +179,7 @@ const fn other(token: &'static str, kind: MethodKind, masked: &'static str, char
         charging,
         answer: Answer::Arrives,
         lasts: Lasts::Long,
+        country: HOME,
     }
 }
 
@@ -191,6 +201,7 @@ impl TestMeans {
             masked: self.masked.to_owned(),
             expiry: is_card.then_some(expiry),
             three_d_secure: is_card && passed,
+            country: Some(self.country.to_owned()),
         }
     }
 }

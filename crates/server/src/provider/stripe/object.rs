@@ -75,6 +75,7 @@ pub(super) struct Card {
     pub(super) last4: String,
     pub(super) exp_month: u8,
     pub(super) exp_year: u16,
+    pub(super) country: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -86,6 +87,7 @@ pub(super) struct SepaDebit {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Paypal {
     pub(super) payer_email: Option<String>,
+    pub(super) country: Option<String>,
 }
 
 /// What the customer has to do.

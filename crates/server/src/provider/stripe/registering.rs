@@ -187,7 +187,13 @@ fn details(paying: &PaymentMethod, passed: bool) -> MethodDetails {
         (None, None, None) => String::new(),
     };
     let expiry = card.as_ref().map(|card| CardExpiry { year: card.exp_year, month: card.exp_month });
-    MethodDetails { masked, expiry, three_d_secure: card.is_some() && passed }
+    let country = match (card, sepa_debit, paypal) {
+        (Some(card), _, _) => card.country.clone(),
+        (None, Some(debit), _) => debit.country.clone(),
+        (None, None, Some(paypal)) => paypal.country.clone(),
+        (None, None, None) => None,
+    };
+    MethodDetails { masked, expiry, three_d_secure: card.is_some() && passed, country }
 }
 
 /// The first letter and the domain.

@@ -132,8 +132,12 @@ impl BillingRunJob {
             Next::Running(run) => Ok(Some(run.id)),
             Next::Unstarted { month, settlement } if settlement <= now => {
                 let begin = |tx: Tx| async move { start(&tx, now, call, &issuer.id, month).await };
-                let run: BillingRun = self.platform.db.write::<_, Error, _>(begin).await?;
-                Ok(Some(run.id))
+                match self.platform.db.write::<_, Error, _>(begin).await {
+                    Ok(run) => Ok(Some(run.id)),
+                    // Another server has begun it, and been through with it, since this one looked.
+                    Err(Error::RunInProgress { .. }) => Ok(None),
+                    Err(error) => Err(error),
+                }
             }
             Next::Unstarted { .. } | Next::Canceled(_) | Next::Nothing => Ok(None),
         }

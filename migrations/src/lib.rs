@@ -31,6 +31,7 @@ mod m0018_billing_ranges;
 mod m0019_chain;
 mod m0020_money_movement;
 mod m0021_tax_status;
+mod m0022_series;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_chain::Step),
             Box::new(m0020_money_movement::Step),
             Box::new(m0021_tax_status::Step),
+            Box::new(m0022_series::Step),
         ]
     }
 }

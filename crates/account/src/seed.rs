@@ -60,6 +60,13 @@ struct File {
     terms: Vec<TermsEntry>,
 }
 
+/// The most series of a kind an issuer may have.
+const SERIES_MAX: u32 = 99;
+
+fn one() -> u32 {
+    1
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IssuerEntry {
@@ -72,6 +79,8 @@ struct IssuerEntry {
     vat_number: String,
     currency: String,
     series_prefix: String,
+    #[serde(default = "one")]
+    series_count: u32,
     billing_delay_seconds: i64,
     initial_credit_minimum_minor: i64,
     loyalty_rate: String,
@@ -147,6 +156,19 @@ impl IssuerEntry {
     fn read(self, field: &str, violations: &mut Violations) -> Option<Issuer> {
         let currency = violations.take(&format!("{field}.currency"), Currency::parse(&self.currency));
         let rate = violations.take(&format!("{field}.loyalty_rate"), TaxRate::parse(&self.loyalty_rate));
+        let prefix = !self.series_prefix.is_empty()
+            && self.series_prefix.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        violations.check(
+            &format!("{field}.series_prefix"),
+            prefix,
+            "must be of the letters A to Z and digits",
+        );
+        let counted = (1..=SERIES_MAX).contains(&self.series_count);
+        violations.check(
+            &format!("{field}.series_count"),
+            counted,
+            format!("must be from 1 to {SERIES_MAX}"),
+        );
         let (currency, loyalty_rate) = currency.zip(rate)?;
         Some(Issuer {
             initial_credit_minimum: Money::new(self.initial_credit_minimum_minor, currency),
@@ -160,6 +182,7 @@ impl IssuerEntry {
             country: self.country,
             vat_number: self.vat_number,
             series_prefix: self.series_prefix,
+            series_count: self.series_count,
             billing_delay_seconds: self.billing_delay_seconds,
         })
     }

@@ -14,10 +14,7 @@ use florin_platform::{
 use florin_settlement::Instant;
 
 use crate::{
-    domain::{
-        billing_run::{BillingRun, BillingRunId},
-        dunning::DunningRules,
-    },
+    domain::{billing_run::BillingRunId, dunning::DunningRules},
     error::Error,
     service::{
         advance::AdvanceInvoices,

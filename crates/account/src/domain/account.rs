@@ -30,6 +30,8 @@ pub struct Account {
     pub issuer: String,
     /// Its one currency, for life (R1.1).
     pub currency: Currency,
+    /// Which of the issuer's number series its documents belong to, from 0, for life (R8.3).
+    pub series: u32,
     /// How many live projects it may have.
     pub project_limit: u32,
     /// A minimum for initial credit of its own, instead of the issuer's (R4.2).

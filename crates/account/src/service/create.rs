@@ -80,6 +80,7 @@ pub(crate) async fn create_account(
         handle: claim_handle(platform, tx, id, &profile).await?,
         state: AccountState::Pending,
         password_hash,
+        series: issuer.series_of(id),
         issuer: issuer.id,
         currency: issuer.currency,
         project_limit: PROJECT_LIMIT,

@@ -1,6 +1,6 @@
 //! Reads, also for the slices above.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use florin_platform::{id::AccountId, page::Page, violation::Violations, wire::account_name};
 use florin_settlement::{Instant, TaxRate};
@@ -26,13 +26,18 @@ pub async fn find_many(connection: &impl ConnectionTrait, ids: &[AccountId]) -> 
     store::account::find_many(connection, ids).await
 }
 
-/// Those of `ids` that `issuer` sells to.
+/// Those of `ids` that `issuer` sells to, and which of its number series each belongs to (R8.3).
 pub async fn of_issuer(
     connection: &impl ConnectionTrait,
     issuer: &str,
     ids: &[AccountId],
-) -> Result<HashSet<AccountId>, DbErr> {
+) -> Result<HashMap<AccountId, u32>, DbErr> {
     store::account::of_issuer(connection, issuer, ids).await
+}
+
+/// How many number series the accounts of `issuer` are spread over: those it has now, and any it had before (R8.3).
+pub async fn series_in_use(connection: &impl ConnectionTrait, issuer: &Issuer) -> Result<u32, DbErr> {
+    Ok(store::account::series_in_use(connection, &issuer.id).await?.max(issuer.series_count))
 }
 
 /// How long after a month's end each of `ids` is settled, in seconds: its issuer's billing delay (R7.3).

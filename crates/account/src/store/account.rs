@@ -1,6 +1,6 @@
 //! Rows of accounts, and the directory that finds them by e-mail or handle.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
@@ -50,6 +50,7 @@ pub(crate) struct Model {
     vat_number: Option<String>,
     issuer: String,
     currency: Code,
+    series: i64,
     project_limit: i64,
     initial_credit_minimum: Option<Minor>,
     confirmation_digest: Option<Vec<u8>>,
@@ -97,6 +98,7 @@ impl TryFrom<Model> for Account {
             password_hash: Secret::new(row.password_hash.0),
             issuer: row.issuer,
             currency,
+            series: number(row.series)?,
             project_limit: number(row.project_limit)?,
             initial_credit_minimum: row.initial_credit_minimum.map(|minor| minor.money(currency)),
             confirmation: Confirmation {
@@ -135,6 +137,7 @@ fn active(account: &Account) -> ActiveModel {
         vat_number: Set(profile.vat_number.clone()),
         issuer: Set(account.issuer.clone()),
         currency: Set(Code(account.currency)),
+        series: Set(i64::from(account.series)),
         project_limit: Set(i64::from(account.project_limit)),
         initial_credit_minimum: Set(account.initial_credit_minimum.map(Minor::from)),
         confirmation_digest: Set(confirmation.digest.clone()),
@@ -195,22 +198,32 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Re
     Ok(row.map(Account::try_from).transpose()?)
 }
 
-/// Those of `ids` that `issuer` sells to.
+/// Those of `ids` that `issuer` sells to, and which of its series each belongs to.
 pub(crate) async fn of_issuer(
     connection: &impl ConnectionTrait,
     issuer: &str,
     ids: &[AccountId],
-) -> Result<HashSet<AccountId>, DbErr> {
-    let mut found = HashSet::with_capacity(ids.len());
+) -> Result<HashMap<AccountId, u32>, DbErr> {
+    let mut found = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(BINDS_MAX - 1) {
         let (condition, accounts) = among(connection.get_database_backend(), "account_id", 2, chunk);
-        let text = format!("SELECT account_id FROM account WHERE issuer = $1 AND {condition}");
+        let text = format!("SELECT account_id, series FROM account WHERE issuer = $1 AND {condition}");
         let values = std::iter::once(issuer.into()).chain(accounts);
         for row in connection.query_all_raw(sql(connection, &text, values)).await? {
-            found.insert(row.try_get_by_index(0)?);
+            let series: i64 = row.try_get_by_index(1)?;
+            let series = u32::try_from(series).map_err(CorruptRow::of(TABLE))?;
+            found.insert(row.try_get_by_index(0)?, series);
         }
     }
     Ok(found)
+}
+
+/// How many series the accounts of `issuer` belong to, the highest and every one below it; at least 1.
+pub(crate) async fn series_in_use(connection: &impl ConnectionTrait, issuer: &str) -> Result<u32, DbErr> {
+    let text = "SELECT CAST(COALESCE(MAX(series), 0) AS bigint) FROM account WHERE issuer = $1";
+    let row = connection.query_one_raw(sql(connection, text, [issuer.into()])).await?;
+    let highest: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(u32::try_from(highest).map_err(CorruptRow::of(TABLE))?.saturating_add(1))
 }
 
 pub(crate) async fn find_many(

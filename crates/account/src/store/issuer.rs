@@ -13,7 +13,7 @@ use crate::domain::{issuer::Issuer, legal_form::LegalForm};
 
 const TABLE: &str = "issuer";
 const COLUMNS: &str = "id, legal_name, street, postal_code, city, country, vat_number, currency, series_prefix, \
-                       billing_delay_seconds, initial_credit_minimum, loyalty_rate";
+                       billing_delay_seconds, initial_credit_minimum, loyalty_rate, series_count";
 
 #[derive(Debug, FromQueryResult)]
 struct Row {
@@ -29,6 +29,7 @@ struct Row {
     billing_delay_seconds: i64,
     initial_credit_minimum: Minor,
     loyalty_rate: String,
+    series_count: i64,
 }
 
 impl TryFrom<Row> for Issuer {
@@ -48,6 +49,7 @@ impl TryFrom<Row> for Issuer {
             country: row.country,
             vat_number: row.vat_number,
             series_prefix: row.series_prefix,
+            series_count: u32::try_from(row.series_count).map_err(CorruptRow::of(TABLE))?,
             billing_delay_seconds: row.billing_delay_seconds,
         })
     }
@@ -140,7 +142,7 @@ pub(crate) async fn vat_rate(
 pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr> {
     for issuer in &seed.issuers {
         let text = format!(
-            "INSERT INTO issuer ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+            "INSERT INTO issuer ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
              ON CONFLICT DO NOTHING"
         );
         let values = [
@@ -156,6 +158,7 @@ pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr>
             issuer.billing_delay_seconds.into(),
             issuer.initial_credit_minimum.minor().into(),
             issuer.loyalty_rate.to_string().into(),
+            i64::from(issuer.series_count).into(),
         ];
         tx.execute_raw(sql(tx, &text, values)).await?;
     }

@@ -89,14 +89,16 @@ impl Tally {
     }
 }
 
-/// A range of accounts of a run, billed by one worker at a time. The ranges of a run cover every account there is
-/// or will be, each once.
+/// A range of the accounts of one number series of a run's issuer, billed by one worker at a time. The ranges of a
+/// run cover every account of the issuer there is or will be, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BillingRange {
     /// Of which run.
     pub run: BillingRunId,
     /// Its place, from 0.
     pub ordinal: i64,
+    /// Of which series its accounts are, from 0 (R8.3).
+    pub series: u32,
     /// Behind this account it begins; with the first account there is, if none.
     pub after: Option<AccountId>,
     /// With this account it ends; with the last there will be, if none.
@@ -119,13 +121,17 @@ impl BillingRange {
     }
 }
 
-/// Cuts the accounts into ranges that end with each of `ends`, which rise, and one that has no end.
+/// Cuts the accounts into ranges that end with each of `ends`, which rise, and one that has no end, once for each of
+/// `series`: neighbours are of different series, so that workers who take the next one do not wait for one another's
+/// numbers.
 #[must_use]
-pub(crate) fn divide(run: BillingRunId, ends: &[AccountId]) -> Vec<BillingRange> {
+pub(crate) fn divide(run: BillingRunId, ends: &[AccountId], series: u32) -> Vec<BillingRange> {
     let afters = std::iter::once(None).chain(ends.iter().copied().map(Some));
     let tos = ends.iter().copied().map(Some).chain(std::iter::once(None));
-    let range = |(ordinal, (after, to))| BillingRange { run, ordinal, after, to, cursor: None };
-    (0_i64..).zip(afters.zip(tos)).map(range).collect()
+    let places = afters.zip(tos).flat_map(|place| (0..series).map(move |series| (place, series)));
+    let range =
+        |(ordinal, ((after, to), series))| BillingRange { run, ordinal, series, after, to, cursor: None };
+    (0_i64..).zip(places).map(range).collect()
 }
 
 /// A project a run could not bill.
@@ -204,20 +210,21 @@ mod tests {
     fn ranges_cover_every_account_once() {
         let run = BillingRunId::from_u128(1);
         for ends in [vec![], vec![account(5)], vec![account(5), account(9), account(10)]] {
-            let ranges = divide(run, &ends);
-            assert_eq!(ranges.len(), ends.len() + 1);
-            for number in 0..20 {
+            let ranges = divide(run, &ends, 3);
+            assert_eq!(ranges.len(), 3 * (ends.len() + 1));
+            for (number, series) in (0..20).flat_map(|number| (0..3).map(move |series| (number, series))) {
                 let holds = |range: &&BillingRange| {
-                    range.after < Some(account(number)) && range.reaches(account(number))
+                    let account = account(number);
+                    range.series == series && range.after < Some(account) && range.reaches(account)
                 };
-                assert_eq!(ranges.iter().filter(holds).count(), 1, "{number}");
+                assert_eq!(ranges.iter().filter(holds).count(), 1, "{number} of series {series}");
             }
         }
     }
 
     #[test]
     fn a_range_goes_on_behind_its_cursor() {
-        let mut range = divide(BillingRunId::from_u128(1), &[account(5)]).remove(1);
+        let mut range = divide(BillingRunId::from_u128(1), &[account(5)], 1).remove(1);
         assert_eq!(range.place(), Some(account(5)));
         range.cursor = Some(account(7));
         assert_eq!(range.place(), Some(account(7)));

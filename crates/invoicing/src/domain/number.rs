@@ -10,25 +10,27 @@ use super::invoice::InvoiceKind;
 /// Digits a number has at least.
 const DIGITS: usize = 6;
 
-/// A series of one issuer. Monthly invoices, those issued in between, and credit notes have series of their
-/// own.
+/// A series of one issuer. Monthly invoices, those issued in between, and credit notes have series of their own; an
+/// issuer may have several of each, of which an account belongs to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Series(String);
 
 impl Series {
-    /// The series of invoices of `kind` of the issuer whose prefix is `prefix`: `FR`, `FR-P`.
+    /// The series of invoices of `kind` of the issuer whose prefix is `prefix`, for accounts of its `ordinal`th, from
+    /// 0: `FR`, `FR-P`; then `FR-2`, `FR-2-P`.
     #[must_use]
-    pub(crate) fn of(prefix: &str, kind: InvoiceKind) -> Self {
+    pub(crate) fn of(prefix: &str, ordinal: u32, kind: InvoiceKind) -> Self {
+        let front = front(prefix, ordinal);
         match kind {
-            InvoiceKind::Monthly => Self(prefix.to_owned()),
-            InvoiceKind::Purchase | InvoiceKind::ProRata | InvoiceKind::Final => Self(format!("{prefix}-P")),
+            InvoiceKind::Monthly => Self(front),
+            InvoiceKind::Purchase | InvoiceKind::ProRata | InvoiceKind::Final => Self(format!("{front}-P")),
         }
     }
 
-    /// The series of credit notes: `FR-C`.
+    /// The series of credit notes: `FR-C`; then `FR-2-C`.
     #[must_use]
-    pub(crate) fn of_credit_notes(prefix: &str) -> Self {
-        Self(format!("{prefix}-C"))
+    pub(crate) fn of_credit_notes(prefix: &str, ordinal: u32) -> Self {
+        Self(format!("{}-C", front(prefix, ordinal)))
     }
 
     /// Its text, the front of its numbers.
@@ -36,6 +38,11 @@ impl Series {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The first series has the issuer's prefix alone.
+fn front(prefix: &str, ordinal: u32) -> String {
+    if ordinal == 0 { prefix.to_owned() } else { format!("{prefix}-{}", ordinal.saturating_add(1)) }
 }
 
 /// One number that was taken, and the earliest instant its document may be issued at.

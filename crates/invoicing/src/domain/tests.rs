@@ -260,12 +260,20 @@ fn other_vat_and_other_funding_than_the_law_gives_is_noticed() {
 
 #[test]
 fn a_number_is_series_year_and_six_digits() {
-    let block =
-        Block { series: Series::of("FR", InvoiceKind::Purchase), year: 2027, first: 9, issued: settlement() };
+    let block = Block {
+        series: Series::of("FR", 0, InvoiceKind::Purchase),
+        year: 2027,
+        first: 9,
+        issued: settlement(),
+    };
     let texts = block.numbers().take(2).map(|number| number.text()).collect::<Vec<_>>();
     assert_eq!(texts, ["FR-P-2027-000009", "FR-P-2027-000010"]);
-    let monthly = Block { series: Series::of("FR", InvoiceKind::Monthly), first: 1_234_567, ..block };
-    assert_eq!(monthly.numbers().next().map(|number| number.text()).as_deref(), Some("FR-2027-1234567"));
+    let monthly = Block { series: Series::of("FR", 1, InvoiceKind::Monthly), first: 1_234_567, ..block };
+    assert_eq!(monthly.numbers().next().map(|number| number.text()).as_deref(), Some("FR-2-2027-1234567"));
+    assert_eq!(
+        [0, 1].map(|ordinal| Series::of_credit_notes("FR", ordinal).as_str().to_owned()),
+        ["FR-C", "FR-2-C"]
+    );
 }
 
 mod properties {

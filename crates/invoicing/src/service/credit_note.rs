@@ -258,7 +258,7 @@ async fn number(tx: &Tx, at: Instant, note: &mut CreditNote) -> Result<(), Error
     let account = florin_account::find(tx, note.account).await?.ok_or_else(missing)?;
     let kept = store::parties::keep(tx, at, &issuer, std::iter::once(&account)).await?;
     let parties = *kept.get(&note.account).ok_or_else(missing)?;
-    let series = Series::of_credit_notes(&issuer.series_prefix);
+    let series = Series::of_credit_notes(&issuer.series_prefix, account.series);
     let block = store::number::take(tx, &issuer.id, series, 1, at).await?;
     let Some(number) = block.numbers().next() else {
         return Err(Error::NotFound(note.name()));

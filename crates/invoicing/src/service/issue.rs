@@ -262,23 +262,30 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
         return Ok(());
     }
     let parties = store::parties::keep(tx, at, batch.issuer, batch.accounts.values()).await?;
-    let count = i64::try_from(ready.len()).unwrap_or(i64::MAX);
-    let series = Series::of(&batch.issuer.series_prefix, batch.kind);
-    let block = store::number::take(tx, &batch.issuer.id, series, count, at).await?;
+    let series = |ready: &&Ready<'_>| batch.accounts.get(&ready.owner()).map(|account| account.series);
+    let mut ready: Vec<&Ready<'_>> = ready.iter().collect();
+    // Whoever takes numbers of several series takes them in one order; a batch of a run needs those of one.
+    ready.sort_by_key(series);
     let mut invoices = Vec::with_capacity(ready.len());
     let mut numbered = Vec::with_capacity(ready.len());
-    for (ready, number) in ready.iter().zip(block.numbers()) {
-        invoices.push(NewInvoice {
-            id: ready.id,
-            number: number.text(),
-            issued: block.issued,
-            run: batch.run,
-            parties: *parties
-                .get(&ready.owner())
-                .ok_or_else(|| Error::NotFound(account_name(ready.owner())))?,
-            content: ready.content(),
-        });
-        numbered.push(Numbered { number, account: ready.owner(), document: ready.id.uuid() });
+    for of_series in ready.chunk_by(|one, next| series(one) == series(next)) {
+        let count = i64::try_from(of_series.len()).unwrap_or(i64::MAX);
+        let ordinal = of_series.first().and_then(series).unwrap_or_default();
+        let series = Series::of(&batch.issuer.series_prefix, ordinal, batch.kind);
+        let block = store::number::take(tx, &batch.issuer.id, series, count, at).await?;
+        for (ready, number) in of_series.iter().zip(block.numbers()) {
+            invoices.push(NewInvoice {
+                id: ready.id,
+                number: number.text(),
+                issued: block.issued,
+                run: batch.run,
+                parties: *parties
+                    .get(&ready.owner())
+                    .ok_or_else(|| Error::NotFound(account_name(ready.owner())))?,
+                content: ready.content(),
+            });
+            numbered.push(Numbered { number, account: ready.owner(), document: ready.id.uuid() });
+        }
     }
     store::invoice::insert(tx, &invoices).await?;
     store::number::assign(tx, &numbered).await?;

@@ -119,13 +119,15 @@ pub(crate) async fn unissued_since(
     let issuers: BTreeMap<_, _> =
         florin_account::issuers(tx).await?.into_iter().map(|issuer| (issuer.id.clone(), issuer)).collect();
     let mut open: BTreeMap<String, (Next, HashSet<AccountId>)> = BTreeMap::new();
-    for account in florin_account::find_many(tx, accounts).await? {
+    let accounts = florin_account::find_many(tx, accounts).await?;
+    let with_series = accounts.iter().map(|account| (account.id, account.series)).collect::<Vec<_>>();
+    for account in accounts {
         let Some(issuer) = issuers.get(&account.issuer) else { continue };
         if !open.contains_key(&issuer.id) {
             let next = next(tx, issuer, now).await?;
             let behind = match &next {
                 Next::Running(run) | Next::Canceled(run) => {
-                    store::billing_range::behind(tx, run.id, accounts).await?
+                    store::billing_range::behind(tx, run.id, &with_series).await?
                 }
                 Next::Unstarted { .. } | Next::Nothing => HashSet::new(),
             };

@@ -164,14 +164,16 @@ impl BillingRuns {
     /// Divides a run into ranges of accounts, and counts what there is to bill; once, whoever comes first.
     async fn divide(&self, run: &BillingRun) -> Result<(), Error> {
         let reader = self.platform.db.reader();
-        let range = self.batch.saturating_mul(BATCHES_A_RANGE);
+        let issuer = issuer(reader, &run.issuer).await?;
+        let series = florin_account::series_in_use(reader, &issuer).await?;
+        let range = self.batch.saturating_mul(BATCHES_A_RANGE).saturating_mul(series);
         let (mut count, mut ends, mut after) = (0_i64, Vec::new(), None);
         loop {
             let page = florin_project::billable(reader, run.month.period(), after, range).await?;
             let Some(last) = page.last().map(BillableProject::cursor) else { break };
             let is_last = u32::try_from(page.len()).is_ok_and(|found| found < range);
-            let projects = of_run(reader, run, page).await?;
-            count = count.saturating_add(i64::try_from(projects.len()).unwrap_or(i64::MAX));
+            let projects = of_run(reader, run, page).await?.len();
+            count = count.saturating_add(i64::try_from(projects).unwrap_or(i64::MAX));
             if is_last {
                 break;
             }
@@ -181,7 +183,7 @@ impl BillingRuns {
             }
             after = Some(last);
         }
-        let ranges = &divide(run.id, &ends);
+        let ranges = &divide(run.id, &ends, series);
         let note = |tx: Tx| async move {
             if store::billing_run::set_project_count(&tx, run.id, count).await? {
                 store::billing_range::insert(&tx, ranges).await?;
@@ -268,12 +270,16 @@ impl BillingRuns {
         budget: &Budget,
     ) -> Result<(), Error> {
         let reader = self.platform.db.reader();
+        // Of so many projects about a batch is of the range's series.
+        let looked_at = self.batch.saturating_mul(florin_account::series_in_use(reader, issuer).await?);
         while !budget.is_spent() {
-            let page = whole_accounts(reader, run, &range, self.batch).await?;
+            let page = whole_accounts(reader, run, &range, looked_at).await?;
             let Some(to) = page.last().map(|project| project.account) else {
                 return self.end(&range).await;
             };
             let projects = of_run(reader, run, page).await?;
+            let of_range = projects.into_iter().filter(|(_, series)| *series == range.series);
+            let projects = of_range.map(|(project, _)| project).collect::<Vec<_>>();
             let count = projects.len();
             self.bill(call, (issuer, run, worker), &mut range, projects, to).await?;
             budget.spend(count);
@@ -395,18 +401,21 @@ fn end_of(account: AccountId) -> BillingCursor {
 }
 
 /// The projects a run bills: those of its issuer that are not billed by a final invoice of an earlier
-/// settlement (R4.6).
+/// settlement (R4.6). Each with the number series of its account.
 async fn of_run(
     connection: &impl ConnectionTrait,
     run: &BillingRun,
     mut projects: Vec<BillableProject>,
-) -> Result<Vec<BillableProject>, Error> {
+) -> Result<Vec<(BillableProject, u32)>, Error> {
     projects.retain(|project| !project.ends_before(run.settlement));
     let mut owners = projects.iter().map(|project| project.account).collect::<Vec<_>>();
     owners.dedup();
     let own = florin_account::of_issuer(connection, &run.issuer, &owners).await?;
-    projects.retain(|project| own.contains(&project.account));
-    Ok(projects)
+    let with_series = |project: BillableProject| {
+        let series = *own.get(&project.account)?;
+        Some((project, series))
+    };
+    Ok(projects.into_iter().filter_map(with_series).collect())
 }
 
 /// Two halves of whole accounts; none if there is one account only.

@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 
 use florin_platform::{
+    column::CorruptRow,
     db::{Tx, sql},
     id::AccountId,
     set::{Kind, Set},
@@ -34,6 +35,7 @@ pub(crate) async fn insert(tx: &Tx, ranges: &[BillingRange]) -> Result<(), DbErr
     let columns = [
         ("run_id", Kind::Uuid),
         ("ordinal", Kind::Number),
+        ("series", Kind::Number),
         ("after_account", ACCOUNT),
         ("to_account", ACCOUNT),
         ("cursor_account", ACCOUNT),
@@ -48,6 +50,7 @@ pub(crate) async fn insert(tx: &Tx, ranges: &[BillingRange]) -> Result<(), DbErr
         set.push([
             range.run.into(),
             range.ordinal.into(),
+            i64::from(range.series).into(),
             range.after.into(),
             range.to.into(),
             range.cursor.into(),
@@ -61,14 +64,17 @@ pub(crate) async fn insert(tx: &Tx, ranges: &[BillingRange]) -> Result<(), DbErr
     set.insert(tx, "billing_range").await
 }
 
-/// Takes a range of the run that is not done and that nobody holds, if there is one.
+/// Takes a range of the run that is not done and that nobody holds, if there is one; of a series nobody is at, if there
+/// is one of those: its numbers need not be waited for.
 pub(crate) async fn take(tx: &Tx, run: BillingRunId, hold: Hold<'_>) -> Result<Option<BillingRange>, DbErr> {
     // Who comes second to the same range finds it held, and looks for the next.
     let text = "UPDATE billing_range SET holder = $2, held_until_micros = $3 \
-                WHERE run_id = $1 AND ordinal = (SELECT MIN(ordinal) FROM billing_range \
-                WHERE run_id = $1 AND NOT done AND held_until_micros <= $4) \
-                AND NOT done AND held_until_micros <= $4 \
-                RETURNING run_id, ordinal, after_account, to_account, cursor_account";
+                WHERE run_id = $1 AND ordinal = (SELECT free.ordinal FROM billing_range free \
+                WHERE free.run_id = $1 AND NOT free.done AND free.held_until_micros <= $4 \
+                ORDER BY EXISTS (SELECT 1 FROM billing_range held WHERE held.run_id = $1 \
+                AND held.series = free.series AND NOT held.done AND held.held_until_micros > $4), free.ordinal \
+                LIMIT 1) AND NOT done AND held_until_micros <= $4 \
+                RETURNING run_id, ordinal, series, after_account, to_account, cursor_account";
     for _ in 0..TRIES_MAX {
         let values = [run.into(), hold.holder.into(), hold.until.into(), hold.now.into()];
         if let Some(row) = tx.query_one_raw(sql(tx, text, values)).await? {
@@ -84,12 +90,14 @@ pub(crate) async fn take(tx: &Tx, run: BillingRunId, hold: Hold<'_>) -> Result<O
 }
 
 fn read(row: &QueryResult) -> Result<BillingRange, DbErr> {
+    let series: i64 = row.try_get_by_index(2)?;
     Ok(BillingRange {
         run: row.try_get_by_index(0)?,
         ordinal: row.try_get_by_index(1)?,
-        after: row.try_get_by_index(2)?,
-        to: row.try_get_by_index(3)?,
-        cursor: row.try_get_by_index(4)?,
+        series: u32::try_from(series).map_err(CorruptRow::of("billing_range"))?,
+        after: row.try_get_by_index(3)?,
+        to: row.try_get_by_index(4)?,
+        cursor: row.try_get_by_index(5)?,
     })
 }
 
@@ -147,17 +155,20 @@ pub(crate) async fn remove(tx: &Tx, run: BillingRunId) -> Result<(), DbErr> {
     tx.execute_raw(sql(tx, text, [run.into()])).await.map(|_| ())
 }
 
-/// Those of `accounts` that the run is done with.
+/// Those of `accounts`, each with its series, that the run is done with.
 pub(crate) async fn behind(
     connection: &impl ConnectionTrait,
     run: BillingRunId,
-    accounts: &[AccountId],
+    accounts: &[(AccountId, u32)],
 ) -> Result<HashSet<AccountId>, DbErr> {
-    let mut wanted = Set::new([("account_id", Kind::Uuid), ("run_id", Kind::Uuid)], accounts.len());
-    accounts.iter().for_each(|account| wanted.push([(*account).into(), run.into()]));
+    let columns = [("account_id", Kind::Uuid), ("run_id", Kind::Uuid), ("series", Kind::Number)];
+    let mut wanted = Set::new(columns, accounts.len());
+    for (account, series) in accounts {
+        wanted.push([(*account).into(), run.into(), i64::from(*series).into()]);
+    }
     let text = |rows: &str| {
         format!(
-            "SELECT v.account_id FROM {rows} JOIN billing_range r ON r.run_id = v.run_id \
+            "SELECT v.account_id FROM {rows} JOIN billing_range r ON r.run_id = v.run_id AND r.series = v.series \
              AND (r.after_account IS NULL OR r.after_account < v.account_id) \
              AND (r.to_account IS NULL OR v.account_id <= r.to_account) \
              WHERE r.done OR v.account_id <= r.cursor_account"

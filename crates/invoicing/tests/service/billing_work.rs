@@ -10,11 +10,12 @@ use crate::{
     world::{World, at, operator},
 };
 use florin_api::invoicing::v1::{self as wire, billing_run_service_server::BillingRunService};
-use florin_credit::SettlementHorizon;
+use florin_credit::{GrantKind, SettlementHorizon};
 use florin_invoicing::{BillingRunRpc, Horizon, jobs::BillingRunJob};
 use florin_platform::{id::AccountId, job::Job};
 use florin_settlement::Instant;
 use florin_testbed::{TestDatabase, on_both_backends};
+use sea_orm::ConnectionTrait;
 use tonic::{Code, Status};
 use tracing::{
     Event, Metadata, Subscriber,
@@ -68,6 +69,45 @@ on_both_backends! {
         assert_eq!(run.state(), wire::billing_run::State::Completed);
         assert_eq!((run.project_count, run.invoiced_count), (12, 12));
         assert_eq!(numbers(&world, &customers).await, series("FR", 12));
+    }
+
+    /// R8.3: an issuer may have several series; an account belongs to one for life, and a run goes through all of them.
+    async fn accounts_are_spread_over_the_series_of_their_issuer(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let early = world.account("early").await;
+        let connection = db.connect().await;
+        connection.execute_unprepared("UPDATE issuer SET series_count = 2").await.expect("two series");
+        let mut customers = accounts(&world, 16).await;
+        world.grant(early, GrantKind::LaunchPad, 100_000).await;
+        let project = world.project(early, None).await;
+        let resource = world.add(&project, "instance", 1).await;
+        customers.push((early, project));
+        world.move_to("2027-03-01T10:30:00Z").await;
+        world.remove(&resource).await;
+        world.move_to(SETTLEMENT).await;
+        let server = || BillingRunJob::new(world.platform.clone(), world.runs().with_batch(2).with_workers(3));
+        let (one, other) = (server(), server());
+        let (first, second) = tokio::join!(one.run(100), other.run(100));
+        first.expect("the first server's part");
+        second.expect("the second server's part");
+        let run = start(&world, 3).await.expect("the run");
+        assert_eq!((run.state(), run.invoiced_count), (wire::billing_run::State::Completed, 17));
+
+        let mut of_series = [Vec::new(), Vec::new()];
+        for (id, _) in &customers {
+            let account = florin_account::find(&connection, *id).await.expect("rows").expect("an account");
+            let number = world.invoices(*id).await.remove(0).number;
+            of_series[usize::try_from(account.series).expect("few")].push(number);
+            assert!(*id != early || account.series == 0, "it stays where it was");
+        }
+        let [first, second] = of_series.map(|mut numbers| {
+            numbers.sort();
+            numbers
+        });
+        assert!(!second.is_empty() && !first.is_empty());
+        assert_eq!(first, series("FR", first.len()));
+        assert_eq!(second, series("FR-2", second.len()));
+        connection.execute_unprepared("UPDATE account SET series = 1 - series").await.expect_err("for life");
     }
 
     /// R8.7: canceled, a run issues nothing more; started again it goes on where it stopped, settled at the same

@@ -1,6 +1,6 @@
 //! What of this slice can wait for a second operator (R6.13): write-offs and credit notes.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
 use florin_api::invoicing::v1::{CreateCreditNoteRequest, WriteOffDebtRequest};
 use florin_platform::{
@@ -28,49 +28,58 @@ pub(crate) const CREATE_CREDIT_NOTE: &str = "florin.invoicing.v1.CreateCreditNot
 /// The acts of this slice.
 #[must_use]
 pub fn acts() -> Vec<Arc<dyn Act>> {
-    vec![Arc::new(WritingOff), Arc::new(Crediting)]
+    vec![Arc::new(Asked::<WriteOffDebtRequest>::NEW), Arc::new(Asked::<CreateCreditNoteRequest>::NEW)]
 }
 
-struct WritingOff;
+/// A request of finance that takes effect once a second operator has approved it.
+#[async_trait::async_trait]
+trait Deferred: Message + Default {
+    const KIND: &'static str;
+
+    /// Does what was asked for; the name of what it made or changed.
+    async fn take_effect(&self, tx: &Tx, at: Instant, call: &Call) -> Result<String, Error>;
+}
 
 #[async_trait::async_trait]
-impl Act for WritingOff {
-    fn kind(&self) -> &'static str {
-        WRITE_OFF_DEBT
-    }
+impl Deferred for WriteOffDebtRequest {
+    const KIND: &'static str = WRITE_OFF_DEBT;
 
-    fn role(&self) -> Role {
-        Role::Finance
-    }
-
-    async fn perform(
-        &self,
-        tx: &Tx,
-        at: Instant,
-        call: &Call,
-        approval: &Approval,
-    ) -> Result<String, Status> {
-        let asked: WriteOffDebtRequest = read(approval)?;
-        let (account, id) = convert::collection::write_off(&asked).map_err(Error::from)?;
+    async fn take_effect(&self, tx: &Tx, at: Instant, call: &Call) -> Result<String, Error> {
+        let (account, id) = convert::collection::write_off(self)?;
         pay::write_off(tx, at, call, account, id).await?;
         Ok(debt_name(account, id))
     }
 }
 
-struct Crediting;
+#[async_trait::async_trait]
+impl Deferred for CreateCreditNoteRequest {
+    const KIND: &'static str = CREATE_CREDIT_NOTE;
+
+    /// What is left of the invoice is decided now: notes may have been issued since it was asked for. The provider is
+    /// asked for refunds by the reconcile job.
+    async fn take_effect(&self, tx: &Tx, at: Instant, call: &Call) -> Result<String, Error> {
+        let new = convert::credit_note::creation(self)?;
+        Ok(correct::issue(tx, at, call, &new).await?.name())
+    }
+}
+
+/// The act of a kind of request.
+struct Asked<Request>(PhantomData<Request>);
+
+impl<Request> Asked<Request> {
+    const NEW: Self = Self(PhantomData);
+}
 
 #[async_trait::async_trait]
-impl Act for Crediting {
+impl<Request: Deferred> Act for Asked<Request> {
     fn kind(&self) -> &'static str {
-        CREATE_CREDIT_NOTE
+        Request::KIND
     }
 
     fn role(&self) -> Role {
         Role::Finance
     }
 
-    /// What is left of the invoice is decided now: notes may have been issued since it was asked for. The provider is
-    /// asked for refunds by the reconcile job.
     async fn perform(
         &self,
         tx: &Tx,
@@ -78,15 +87,10 @@ impl Act for Crediting {
         call: &Call,
         approval: &Approval,
     ) -> Result<String, Status> {
-        let asked: CreateCreditNoteRequest = read(approval)?;
-        let new = convert::credit_note::creation(&asked).map_err(Error::from)?;
-        Ok(correct::issue(tx, at, call, &new).await?.name())
+        let asked = Request::decode(approval.payload.as_slice()).map_err(CorruptRow::of("approval"));
+        let asked = asked.map_err(|error| Error::Database(error.into()))?;
+        Ok(asked.take_effect(tx, at, call).await?)
     }
-}
-
-fn read<Asked: Message + Default>(approval: &Approval) -> Result<Asked, Error> {
-    let asked = Asked::decode(approval.payload.as_slice()).map_err(CorruptRow::of("approval"));
-    asked.map_err(|error| Error::Database(error.into()))
 }
 
 #[cfg(test)]

@@ -11,8 +11,6 @@ use florin_api::project::v1::{
     export_catalogue_request::Format as WireFormat,
 };
 use florin_platform::wire;
-use tonic::Status;
-use tonic_types::StatusExt;
 
 use crate::{
     cli::{CliError, say},
@@ -73,7 +71,7 @@ async fn export(caller: &Caller, file: &Path, format: Option<Format>) -> Result<
         Format::Json => WireFormat::Json,
     };
     let request = ExportCatalogueRequest { format: format.into() };
-    let answer = caller.catalog().export_catalogue(request).await.map_err(|status| told(&status))?;
+    let answer = caller.catalog().export_catalogue(request).await?;
     let content = answer.into_inner().content;
     if file == Path::new("-") {
         say(String::from_utf8(content)?.trim_end());
@@ -92,7 +90,7 @@ fn format_of(file: &Path) -> Format {
 async fn import(caller: &Caller, file: &Path, dry_run: bool) -> Result<(), CliError> {
     let content = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let request = ImportCatalogueRequest { content, request_id: String::new(), validate_only: dry_run };
-    let answer = caller.catalog().import_catalogue(request).await.map_err(|status| told(&status))?;
+    let answer = caller.catalog().import_catalogue(request).await?;
     let changes = answer.into_inner().changes;
     for change in &changes {
         say(&line(change));
@@ -136,18 +134,6 @@ fn amount(price: &PriceVersion) -> String {
 
 fn time(timestamp: Option<&prost_types::Timestamp>) -> String {
     timestamp.and_then(|time| wire::instant(time).ok()).map(|at| at.to_string()).unwrap_or_default()
-}
-
-/// A refusal for the person at the terminal: everything that is wrong, one line each.
-fn told(status: &Status) -> CliError {
-    let details = status.get_error_details();
-    let Some(request) = details.bad_request() else { return status.message().into() };
-    let wrong: Vec<_> = request
-        .field_violations
-        .iter()
-        .map(|violation| format!("  {}: {}", violation.field, violation.description))
-        .collect();
-    format!("the file cannot be imported, and nothing was changed:\n{}", wrong.join("\n")).into()
 }
 
 #[cfg(test)]

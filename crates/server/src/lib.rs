@@ -18,6 +18,7 @@ pub mod journal;
 pub mod migrate;
 mod pages;
 pub mod provider;
+pub mod refused;
 pub mod registry;
 pub mod seed;
 pub mod serve;

@@ -16,6 +16,6 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => florin_server::cli::complain(&error.to_string()),
+        Err(error) => florin_server::cli::complain(&florin_server::refused::told(&*error)),
     }
 }

@@ -305,6 +305,31 @@ fn the_catalogue_is_exported_and_imported_by_the_command_line() {
     assert!(!refused.status.success() && text(&refused).contains("token"), "{}", text(&refused));
 }
 
+/// R12.2: whoever calls from a terminal reads what was refused, what is wrong, and the reason; and nothing else.
+#[test]
+fn a_refusal_is_told_in_words_and_fails() {
+    let db = database();
+    let server = Server::start(&db, 2);
+    let journal = |issuer: &str, from: &str, to: &str| {
+        let output = florin()
+            .args(["journal", "--server", &format!("http://{}", server.address), "--token", &server.token])
+            .args([issuer, "--from", from, "--to", to])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let (march, april) = ("2027-03-01T00:00:00Z", "2027-04-01T00:00:00Z");
+    let told = journal("issuers/fr", march, april);
+    let [line] = told.lines().collect::<Vec<_>>()[..] else { panic!("one line: {told}") };
+    assert!(line.starts_with("florin: ") && line.ends_with(" (PERIOD_NOT_OVER)"), "{line}");
+    let told = journal("fr", april, march);
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[0], "florin: the request is invalid (INVALID_ARGUMENT_VIOLATIONS)", "{told}");
+    assert!(lines[1].starts_with("  parent: ") && lines[2].starts_with("  end_time: "), "{told}");
+}
+
 /// A database for a test that is not asynchronous itself.
 fn database() -> TestDatabase {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

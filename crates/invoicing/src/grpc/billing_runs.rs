@@ -120,7 +120,7 @@ impl BillingRunService for BillingRunRpc {
             let invoice = if is_kept { rehearsed.invoice.clone() } else { String::new() };
             return Ok(Response::new(BillingItem { invoice, ..rehearsed }));
         }
-        items::check(&self.platform, item).await?;
+        items::check(&self.platform, call, item).await?;
         let key = RequestKey::new(&self.platform, call, AccountId::NONE, &request.request_id, &request);
         let retry = |tx, now| async move {
             Ok(convert::billing_run::item(&items::retry(&tx, now, call, item).await?))

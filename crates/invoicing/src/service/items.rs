@@ -5,7 +5,7 @@
 //! |---|---|
 //! | what is locked | the account, first; the item is read again under the lock |
 //! | exactly once | an item that was settled is answered as it is; one invoice per project and month is also a unique key |
-//! | what a failure leaves behind | its reason and the number of tries, in a transaction of their own |
+//! | what a failure leaves behind | its reason, the number of tries and who tried, in a transaction of their own |
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(crate) async fn item(connection: &impl ConnectionTrait, key: ItemKey) -> Res
 }
 
 /// Whether the item can be billed as things stand. If not, that is noted.
-pub(crate) async fn check(platform: &Platform, key: ItemKey) -> Result<BillingItem, Error> {
+pub(crate) async fn check(platform: &Platform, call: &Call, key: ItemKey) -> Result<BillingItem, Error> {
     let reader = platform.db.reader();
     let item = item(reader, key).await?;
     if item.outcome.is_some() {
@@ -66,8 +66,10 @@ pub(crate) async fn check(platform: &Platform, key: ItemKey) -> Result<BillingIt
         Err(error) => {
             let aside = &SetAside { reason: error.chain(), ..item.aside };
             let note = |tx: Tx| async move {
+                let now = platform.clock.now(&tx).await?;
                 florin_account::lock(&tx, &[aside.account]).await?;
-                store::set_aside::failed_again(&tx, key.0, aside).await
+                store::set_aside::failed_again(&tx, key.0, aside).await?;
+                audit::record(&tx, now, call, aside.account, &item_name(key)).await
             };
             platform.db.write(note).await?;
             Err(Error::Unfit { item: item_name(key), reason: aside.reason.clone() })

@@ -12,7 +12,7 @@ use crate::{
 use florin_api::invoicing::v1::{self as wire, billing_run_service_server::BillingRunService};
 use florin_credit::{GrantKind, SettlementHorizon};
 use florin_invoicing::{BillingRunRpc, Horizon, jobs::BillingRunJob};
-use florin_platform::{id::AccountId, job::Job};
+use florin_platform::{db::sql, id::AccountId, job::Job};
 use florin_settlement::Instant;
 use florin_testbed::{TestDatabase, on_both_backends};
 use sea_orm::ConnectionTrait;
@@ -52,6 +52,15 @@ async fn waits_since(world: &World, account: AccountId) -> Option<Instant> {
     let since = Horizon.unissued_since(&tx, now, &[account]).await.expect("a horizon");
     tx.rollback().await;
     since.get(&account).copied()
+}
+
+/// How often somebody did something with `resource`.
+async fn audited(world: &World, account: AccountId, resource: &str) -> i64 {
+    let reader = world.platform.db.reader();
+    let text =
+        "SELECT COUNT(*) FROM audit_entry WHERE account_id = $1 AND resource = $2 AND actor LIKE '%test%'";
+    let row = reader.query_one_raw(sql(reader, text, [account.into(), resource.into()])).await;
+    row.expect("a query").expect("a row").try_get_by_index(0).expect("a number")
 }
 
 on_both_backends! {
@@ -170,6 +179,7 @@ on_both_backends! {
         let unfit = retry(&world, name, false).await.expect_err("it is still spoiled");
         assert_eq!(unfit.code(), Code::FailedPrecondition);
         assert_eq!(items(&world, &run.name, &[]).await[0].attempt_count, 2);
+        assert_eq!(audited(&world, *account, name).await, 1, "who tried is known (R2.7)");
         unspoil(&db, bad).await;
         let rehearsed = retry(&world, name, true).await.expect("it would be billed");
         assert_eq!((rehearsed.state(), rehearsed.invoice), (wire::billing_item::State::Invoiced, String::new()));

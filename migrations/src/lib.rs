@@ -32,6 +32,7 @@ mod m0019_chain;
 mod m0020_money_movement;
 mod m0021_tax_status;
 mod m0022_series;
+mod m0023_recovered;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_money_movement::Step),
             Box::new(m0021_tax_status::Step),
             Box::new(m0022_series::Step),
+            Box::new(m0023_recovered::Step),
         ]
     }
 }

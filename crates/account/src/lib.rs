@@ -64,6 +64,7 @@ pub mod ledger {
             ledger::{Entry, LedgerAccount},
         },
         service::chain::{accounts, extend, heads},
+        store::movements::MovementTable,
     };
 }
 

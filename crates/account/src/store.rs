@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod chain;
 pub(crate) mod issuer;
 pub(crate) mod lock;
+pub(crate) mod movements;
 pub(crate) mod right;
 pub(crate) mod session;
 pub(crate) mod tax_status;

@@ -71,7 +71,10 @@ pub mod lots {
 
 /// What an audit looks at, and the movements behind a journal (R14.5, R8.8).
 pub mod audit {
-    pub use crate::service::audit::{check, debited, expected, movements, recorded_in};
+    pub use crate::{
+        service::audit::{check, check_campaigns, debited, expected, given_back},
+        store::audit::{GivenBack, MOVEMENTS},
+    };
 }
 
 /// Voucher codes (R6.6).

@@ -42,7 +42,7 @@ pub use outcomes::{BoxError, MoneyMoved, Outcomes, Settled};
 pub use provider::Provider;
 /// What an audit looks at (R14.5).
 pub mod audit {
-    pub use crate::service::audit::{check, expected};
+    pub use crate::service::audit::{check, expected, sent_back};
 }
 
 pub use service::{

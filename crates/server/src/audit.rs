@@ -49,6 +49,7 @@ pub async fn all(db: &Db, take: &mut (dyn FnMut(Finding) + Send)) -> Result<Audi
         accounts += u64::try_from(page.len()).unwrap_or(u64::MAX);
         after = last;
     }
+    florin_credit::audit::check_campaigns(db.reader(), &mut findings).await?;
     florin_invoicing::audit::check_numbers(db.reader(), &mut findings).await?;
     Ok(Audited { accounts, findings: findings.count() })
 }

@@ -1,21 +1,25 @@
-//! The audit of credit (R14.5): lots, their movements and their orders against each other. Read only.
+//! The audit of credit (R14.5): lots, their movements, their orders and campaigns against each other. Read only.
 
-use florin_account::ledger::{Balances, LedgerAccount, Recorded};
+use florin_account::ledger::{Balances, LedgerAccount};
 use florin_platform::{
     finding::{AccountRange, Finding, Findings},
     id::AccountId,
     wire::account_name,
 };
-use florin_settlement::{Instant, LotKind};
+use florin_settlement::{LotId, LotKind};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
-    domain::movement::MovementKind,
+    domain::{campaign::CampaignId, lot::credit_id, movement::MovementKind},
+    names::campaign_name,
     store::{
         self,
-        audit::{Booked, CHECKS, Sum},
+        audit::{Booked, CHECKS, Counted, GivenBack, Sum},
     },
 };
+
+/// How many offers of campaigns are read at a time.
+const CAMPAIGNS: u64 = 1000;
 
 /// Checks every lot and movement of `accounts`.
 ///
@@ -33,6 +37,36 @@ pub async fn check(
         check_entry(&booked, findings);
     }
     Ok(())
+}
+
+/// Checks every campaign (R6.12): what it has granted is what its codes gave, and what they may still give is set aside.
+///
+/// # Errors
+/// [`DbErr`] when they cannot be read.
+pub async fn check_campaigns(
+    connection: &impl ConnectionTrait,
+    findings: &mut Findings<'_>,
+) -> Result<(), DbErr> {
+    let mut after = (CampaignId::from_u128(0), String::new());
+    loop {
+        let page = store::audit::campaigns(connection, (after.0, &after.1), CAMPAIGNS).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = (last.campaign, last.currency.clone());
+        page.iter().for_each(|counted| check_campaign(counted, findings));
+    }
+}
+
+fn check_campaign(counted: &Counted, findings: &mut Findings<'_>) {
+    let place = || format!("{} {}", campaign_name(counted.campaign), counted.currency);
+    for (what, expected, found) in [
+        ("a campaign counts every code of it", counted.codes, counted.code_count),
+        ("a campaign counts every redemption", counted.redemptions, counted.use_count),
+        ("the codes of a campaign count every redemption", counted.redemptions, counted.uses),
+        ("a campaign has granted what its codes gave", counted.redeemed, counted.granted),
+        ("what the codes of a campaign may still give is set aside", counted.grantable, counted.reserved),
+    ] {
+        findings.compare(what, place, &expected, &found);
+    }
 }
 
 fn check_entry(booked: &Booked, findings: &mut Findings<'_>) {
@@ -81,37 +115,23 @@ pub async fn expected(
     Ok(expected)
 }
 
+/// What stands of `lots` of `account`, which credit notes gave back.
+///
+/// # Errors
+/// [`DbErr`] when it cannot be read.
+pub async fn given_back(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lots: &[LotId],
+) -> Result<Vec<GivenBack>, DbErr> {
+    let lots: Vec<_> = lots.iter().map(|lot| credit_id(*lot)).collect();
+    store::audit::given_back(connection, account, &lots).await
+}
+
 /// What lots of `accounts` paid of invoices, by kind of lot, in minor units.
 ///
 /// # Errors
 /// [`DbErr`] when it cannot be read.
 pub async fn debited(connection: &impl ConnectionTrait, accounts: AccountRange) -> Result<Vec<Sum>, DbErr> {
     store::audit::debited(connection, accounts).await
-}
-
-/// Movements of lots of `accounts`, in the order of their chains, after a place in one of them; at most `fetch`.
-///
-/// # Errors
-/// [`DbErr`] when they cannot be read.
-pub async fn movements(
-    connection: &impl ConnectionTrait,
-    accounts: AccountRange,
-    after: (AccountId, i64),
-    fetch: u64,
-) -> Result<Vec<Recorded>, DbErr> {
-    store::audit::movements(connection, accounts, after, fetch).await
-}
-
-/// Movements of lots recorded before `to`, by instant, account and sequence, after a place in that order; at most
-/// `fetch`.
-///
-/// # Errors
-/// [`DbErr`] when they cannot be read.
-pub async fn recorded_in(
-    connection: &impl ConnectionTrait,
-    to: Instant,
-    after: (Instant, AccountId, i64),
-    fetch: u64,
-) -> Result<Vec<Recorded>, DbErr> {
-    store::audit::recorded_in(connection, to, after, fetch).await
 }

@@ -1,18 +1,20 @@
 //! What the rows of credit say about each other (R14.5), and movements as they are stored, whatever that is.
 
-use florin_account::ledger::{Canonical, Digest, Recorded, Unchained};
+use florin_account::ledger::{Canonical, Digest, MovementTable, Recorded, Unchained};
 use florin_platform::{
     column::{At, Code},
-    db::sql,
+    db::{BINDS_MAX, sql},
     finding::{AccountRange, Check},
     id::AccountId,
-    wire::child_name,
+    wire::{account_name, child_name},
 };
 use florin_settlement::{Currency, Instant};
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult, Value, prelude::Uuid};
 
 use super::movement::TABLE;
-use crate::domain::{lot::CreditId, movement::IssuedFor, order::OrderId};
+use crate::domain::{
+    campaign::CampaignId, lot::CreditId, movement::IssuedFor, order::OrderId, redemption::RedemptionId,
+};
 
 fn lot_place(account: AccountId, id: Uuid, _: i64) -> String {
     child_name(account, "credits", CreditId::from_uuid(id))
@@ -20,6 +22,14 @@ fn lot_place(account: AccountId, id: Uuid, _: i64) -> String {
 
 fn movement_place(account: AccountId, id: Uuid, sequence: i64) -> String {
     format!("{}/movements/{sequence}", lot_place(account, id, sequence))
+}
+
+fn redemption_place(account: AccountId, id: Uuid, _: i64) -> String {
+    child_name(account, "redemptions", RedemptionId::from_uuid(id))
+}
+
+fn account_place(account: AccountId, _: Uuid, _: i64) -> String {
+    account_name(account)
 }
 
 fn order_place(account: AccountId, id: Uuid, _: i64) -> String {
@@ -37,7 +47,7 @@ macro_rules! sums {
 }
 
 /// The rules, each as a query for what breaks it.
-pub(crate) const CHECKS: [Check; 6] = [
+pub(crate) const CHECKS: [Check; 10] = [
     Check {
         what: "a lot begins with what its ISSUED movement says",
         place: lot_place,
@@ -104,7 +114,124 @@ pub(crate) const CHECKS: [Check; 6] = [
                WHERE o.account_id BETWEEN $1 AND $2 AND o.lot_id IS NOT NULL \
                AND (l.id IS NULL OR l.initial <> o.net OR l.currency <> o.currency OR l.kind <> 'CLOUD_CREDIT')",
     },
+    Check {
+        what: "the lot of a redeemed code is what its campaign gives",
+        place: redemption_place,
+        text: "SELECT r.account_id AS account_id, r.id AS id, CAST(0 AS bigint) AS part, \
+               COALESCE(CAST(o.amount AS text) || ' ' || o.currency, 'no offer') AS expected, \
+               CAST(r.amount AS text) || ' ' || r.currency || ', a lot of ' \
+               || COALESCE(CAST(l.initial AS text) || ' ' || l.currency, 'nothing') AS found \
+               FROM voucher_redemption r \
+               LEFT JOIN campaign_offer o ON o.campaign_id = r.campaign_id AND o.currency = r.currency \
+               LEFT JOIN credit_lot l ON l.account_id = r.account_id AND l.id = r.lot_id AND l.kind = 'VOUCHER' \
+               WHERE r.account_id BETWEEN $1 AND $2 AND (l.id IS NULL OR o.campaign_id IS NULL \
+               OR r.amount <> o.amount OR l.initial <> r.amount OR l.currency <> r.currency)",
+    },
+    Check {
+        what: "what comes back of a lot is a lot like it",
+        place: lot_place,
+        text: "SELECT l.account_id AS account_id, l.id AS id, CAST(0 AS bigint) AS part, \
+               COALESCE(s.kind || ' ' || s.currency, 'a source') || ', its owner, restriction and expiry' AS expected, \
+               l.kind || ' ' || l.currency || ', others' AS found FROM credit_lot l \
+               LEFT JOIN credit_lot s ON s.account_id = l.account_id AND s.id = l.source_lot_id \
+               WHERE l.account_id BETWEEN $1 AND $2 AND l.source_lot_id IS NOT NULL AND (s.id IS NULL \
+               OR s.kind <> l.kind OR s.currency <> l.currency OR s.restriction <> l.restriction \
+               OR s.project_id IS DISTINCT FROM l.project_id OR s.expires_at IS DISTINCT FROM l.expires_at)",
+    },
+    Check {
+        what: "what is taken back of loyalty is what its claim says",
+        place: account_place,
+        text: "SELECT c.account_id AS account_id, c.account_id AS id, CAST(0 AS bigint) AS part, \
+               c.source || ': ' || CAST(c.taken AS text) AS expected, CAST(COALESCE(m.taken, 0) AS text) AS found \
+               FROM loyalty_claim c LEFT JOIN (SELECT account_id, reference, CAST(SUM(amount) AS bigint) AS taken \
+               FROM credit_movement WHERE account_id BETWEEN $1 AND $2 AND kind = 'CLAWBACK' \
+               GROUP BY account_id, reference) m ON m.account_id = c.account_id AND m.reference = c.source \
+               WHERE c.account_id BETWEEN $1 AND $2 AND c.taken <> COALESCE(m.taken, 0)",
+    },
+    Check {
+        what: "no more loyalty is netted than is owed",
+        place: account_place,
+        text: "SELECT n.account_id AS account_id, n.account_id AS id, CAST(0 AS bigint) AS part, \
+               'at most ' || CAST(n.owed AS text) AS expected, CAST(n.netted AS text) AS found FROM \
+               (SELECT netting.account_id, CAST(SUM(netting.amount) AS bigint) AS netted, \
+               (SELECT CAST(COALESCE(SUM(claim.amount - claim.taken), 0) AS bigint) FROM loyalty_claim claim \
+               WHERE claim.account_id = netting.account_id) AS owed FROM loyalty_netting netting \
+               WHERE netting.account_id BETWEEN $1 AND $2 GROUP BY netting.account_id) n WHERE n.netted > n.owed",
+    },
 ];
+
+/// What of a campaign was counted, in one currency: expected, by its codes and redemptions, and found.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(crate) struct Counted {
+    pub(crate) campaign: CampaignId,
+    pub(crate) currency: String,
+    pub(crate) codes: i64,
+    pub(crate) code_count: i64,
+    pub(crate) redemptions: i64,
+    pub(crate) use_count: i64,
+    pub(crate) uses: i64,
+    pub(crate) redeemed: i64,
+    pub(crate) granted: i64,
+    pub(crate) grantable: i64,
+    pub(crate) reserved: i64,
+}
+
+/// Offers of campaigns after a place among them, in order. One statement, so that all of it is as of one moment.
+pub(crate) async fn campaigns(
+    connection: &impl ConnectionTrait,
+    (campaign, currency): (CampaignId, &str),
+    fetch: u64,
+) -> Result<Vec<Counted>, DbErr> {
+    let text = format!(
+        "SELECT c.id AS campaign, o.currency AS currency, CAST(COALESCE(k.codes, 0) AS bigint) AS codes, \
+         c.code_count AS code_count, (SELECT COUNT(*) FROM voucher_redemption r WHERE r.campaign_id = c.id) \
+         AS redemptions, c.use_count AS use_count, CAST(COALESCE(k.uses, 0) AS bigint) AS uses, \
+         (SELECT CAST(COALESCE(SUM(r.amount), 0) AS bigint) FROM voucher_redemption r \
+         WHERE r.campaign_id = c.id AND r.currency = o.currency) AS redeemed, o.granted AS granted, \
+         CASE WHEN c.code_style = 'SINGLE_USE' AND c.disabled_at IS NULL \
+         THEN o.amount * (c.code_count - c.use_count) ELSE 0 END AS grantable, o.reserved AS reserved \
+         FROM campaign_offer o JOIN campaign c ON c.id = o.campaign_id \
+         LEFT JOIN (SELECT campaign_id, COUNT(*) AS codes, SUM(uses) AS uses FROM voucher_code \
+         GROUP BY campaign_id) k ON k.campaign_id = c.id \
+         WHERE (o.campaign_id, o.currency) > ($1, $2) ORDER BY o.campaign_id, o.currency LIMIT {fetch}"
+    );
+    let rows = connection.query_all_raw(sql(connection, &text, [campaign.into(), currency.into()])).await?;
+    rows.iter().map(|row| Counted::from_query_result(row, "")).collect()
+}
+
+/// A lot in which something came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenBack {
+    /// The lot it came back as.
+    pub lot: CreditId,
+    /// The one it had been taken from; none if it is not there, or is no such lot.
+    pub source: Option<CreditId>,
+    /// How much it began with, in minor units.
+    pub minor: i64,
+}
+
+/// What stands of `lots` of an account, which credit notes gave back.
+pub(crate) async fn given_back(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    lots: &[CreditId],
+) -> Result<Vec<GivenBack>, DbErr> {
+    let mut found = Vec::with_capacity(lots.len());
+    for chunk in lots.chunks(BINDS_MAX - 1) {
+        let wanted = (2..chunk.len() + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "SELECT id, source_lot_id, initial FROM credit_lot \
+             WHERE account_id = $1 AND origin = 'CREDIT_NOTE' AND id IN ({wanted})"
+        );
+        let values = std::iter::once(Value::from(account)).chain(chunk.iter().map(|id| Value::from(*id)));
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let (lot, source, minor) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            found.push(GivenBack { lot, source, minor });
+        }
+    }
+    Ok(found)
+}
 
 /// How movements of a kind stand in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,41 +331,13 @@ async fn sums(
     rows.iter().map(read).collect()
 }
 
-const COLUMNS: &str = "account_id, sequence, lot_id, lot_kind, kind, currency, amount, remaining_after, \
-                       debit_ledger, credit_ledger, effective_at, recorded_at, reference, digest";
-
-/// Movements of `accounts` in the order of their chains, after a place in one of them.
-pub(crate) async fn movements(
-    connection: &impl ConnectionTrait,
-    accounts: AccountRange,
-    after: (AccountId, i64),
-    fetch: u64,
-) -> Result<Vec<Recorded>, DbErr> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM credit_movement WHERE account_id BETWEEN $1 AND $2 \
-         AND (account_id, sequence) > ($3, $4) ORDER BY account_id, sequence LIMIT {fetch}"
-    );
-    let values: [Value; 4] = [accounts.first.into(), accounts.last.into(), after.0.into(), after.1.into()];
-    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
-    rows.iter().map(recorded).collect()
-}
-
-/// Movements recorded before `to`, in the order of recording, after a place in it.
-pub(crate) async fn recorded_in(
-    connection: &impl ConnectionTrait,
-    to: Instant,
-    (at, account, sequence): (Instant, AccountId, i64),
-    fetch: u64,
-) -> Result<Vec<Recorded>, DbErr> {
-    let text = format!(
-        "SELECT {COLUMNS} FROM credit_movement WHERE recorded_at < $1 \
-         AND (recorded_at, account_id, sequence) > ($2, $3, $4) \
-         ORDER BY recorded_at, account_id, sequence LIMIT {fetch}"
-    );
-    let values: [Value; 4] = [At::from(to).into(), At::from(at).into(), account.into(), sequence.into()];
-    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
-    rows.iter().map(recorded).collect()
-}
+/// Movements of lots, as the ledger reads them.
+pub const MOVEMENTS: MovementTable = MovementTable {
+    name: TABLE,
+    columns: "account_id, sequence, lot_id, lot_kind, kind, currency, amount, remaining_after, debit_ledger, \
+              credit_ledger, effective_at, recorded_at, reference, digest",
+    read: recorded,
+};
 
 fn recorded(row: &QueryResult) -> Result<Recorded, DbErr> {
     let text = |column| row.try_get::<String>("", column);

@@ -13,11 +13,11 @@
 //! | CREDITED | INCOME | CUSTOMER_BALANCE | net in money of a credit note |
 //! | SALE_CREDITED | CREDIT_SALES | CUSTOMER_BALANCE | the same of bought credit |
 //! | VAT_CREDITED | VAT_PAYABLE | CUSTOMER_BALANCE | its VAT |
-//! | VAT_RECHARGED | CUSTOMER_BALANCE | VAT_PAYABLE | its VAT, where rounding makes a rate's negative |
-//! | SALE_RESTORED | CUSTOMER_BALANCE | CREDIT_SALES | a dispute was won, and what it had revoked is supplied again |
-//! | SALE_REVOKED | CREDIT_SALES | CUSTOMER_BALANCE | a dispute revokes what no document sells any more |
+//! | VAT_RECHARGED | CUSTOMER_BALANCE | VAT_PAYABLE | its VAT, where rounding makes a rate's negative; that of a sale restored |
+//! | SALE_RESTORED | CUSTOMER_BALANCE | CREDIT_SALES | a dispute was won, and what it had revoked is supplied again; its VAT: VAT_RECHARGED |
+//! | SALE_REVOKED | CREDIT_SALES | CUSTOMER_BALANCE | a dispute revokes what no document sells any more; its VAT: VAT_CREDITED |
 //! | WRITTEN_OFF | BAD_DEBTS | RECEIVABLES | a debt is given up |
-//! | RECOVERED | CUSTOMER_BALANCE | BAD_DEBTS | and then its money came after all |
+//! | RECOVERED | CUSTOMER_BALANCE | BAD_DEBTS | and then its money came after all, or a credit note took back the sale it was owed for |
 //! | CARRIED_FORWARD | any | any | what there was before movements of money were written |
 //!
 //! Whatever comes and whatever is owed meet in CUSTOMER_BALANCE, so that each fact is written by who knows it: CASH by
@@ -29,7 +29,7 @@ use florin_settlement::{Instant, Money, MoneyError, TaxCategory, TaxRate, Unknow
 
 use super::{
     credit_note::CreditNote,
-    invoice::{Content, InvoiceKind},
+    invoice::{Content, InvoiceKind, TaxLine},
 };
 
 /// Why money, or what is owed, moved.
@@ -191,11 +191,35 @@ impl Posting {
         of(net, content.totals.net_after_credit).into_iter().chain(taxed).collect()
     }
 
-    /// What a credit note for an invoice of kind `invoice` does to the books. What lowers a debt is applied to it.
+    /// What VAT of `line` is credited, or charged again where rounding makes it less than nothing.
     ///
     /// # Errors
     /// [`MoneyError`] for a tax that is beyond what can be counted.
-    pub(crate) fn of_credit_note(note: &CreditNote, invoice: InvoiceKind) -> Result<Vec<Self>, MoneyError> {
+    pub(crate) fn of_credited_tax(
+        account: AccountId,
+        line: &TaxLine,
+        at: Instant,
+        document: &str,
+    ) -> Result<Option<Self>, MoneyError> {
+        let (kind, amount) = if line.tax.is_negative() {
+            (MoneyKind::VatRecharged, line.tax.checked_neg()?)
+        } else {
+            (MoneyKind::VatCredited, line.tax)
+        };
+        let tax = Some(TaxOf { category: line.category, rate: line.rate });
+        Ok(Self::of(account, kind, amount, at, document).map(|posting| Self { tax, ..posting }))
+    }
+
+    /// What a credit note for an invoice of kind `invoice` does to the books. What lowers a debt is applied to it; of
+    /// `lost`, which had been given up, nobody will ever pay anything, and nothing comes back.
+    ///
+    /// # Errors
+    /// [`MoneyError`] for a tax that is beyond what can be counted.
+    pub(crate) fn of_credit_note(
+        note: &CreditNote,
+        invoice: InvoiceKind,
+        lost: Money,
+    ) -> Result<Vec<Self>, MoneyError> {
         let (document, at) = (note.name(), note.issued);
         let net = match invoice {
             InvoiceKind::Purchase => MoneyKind::SaleCredited,
@@ -204,15 +228,10 @@ impl Posting {
         let of = |kind, amount| Self::of(note.account, kind, amount, at, &document);
         let mut postings: Vec<_> = of(net, note.totals.net_money).into_iter().collect();
         for line in &note.tax_lines {
-            let posting = if line.tax.is_negative() {
-                of(MoneyKind::VatRecharged, line.tax.checked_neg()?)
-            } else {
-                of(MoneyKind::VatCredited, line.tax)
-            };
-            let tax = Some(TaxOf { category: line.category, rate: line.rate });
-            postings.extend(posting.map(|posting| Self { tax, ..posting }));
+            postings.extend(Self::of_credited_tax(note.account, line, at, &document)?);
         }
         postings.extend(of(MoneyKind::Applied, note.lowered_debt));
+        postings.extend(of(MoneyKind::Recovered, lost));
         Ok(postings)
     }
 }

@@ -4,10 +4,13 @@
 //! | what | recomputed from | where |
 //! |---|---|---|
 //! | an invoice: lines, settlement, VAT, sums (R7.8) | its stored record alone | [`documents`] |
+//! | a credit note: lines, VAT, credit, sums (R7.9) | the record of its invoice, and the notes before it | [`credit_notes`] |
+//! | what it gave back | its lots, and the refunds of payments | [`credit_notes`] |
 //! | numbers: no gap, dates in order (R8.3) | the numbers given, and the documents that bear them | [`numbers`] |
 //! | a chain (R14.4), Σ per ledger account (R14.3) | the movements | [`chain`] |
 
 pub(crate) mod chain;
+pub(crate) mod credit_notes;
 pub(crate) mod documents;
 pub(crate) mod numbers;
 

@@ -4,8 +4,10 @@
 //! | | the invoice | what is owed | loyalty |
 //! |---|---|---|---|
 //! | disputed | OVERDUE | what the bank took: a debt, which takes one that is open in | all it earned is taken back (R6.7) |
+//! | disputed, the rest was given up | stays WRITTEN_OFF | nothing: what the bank took is given up with it | the same |
 //! | won, the debt is open | PAID, once nothing is owed any more | so much less | earned again when PAID |
 //! | won, the debt was paid otherwise | stays | nothing: what was paid on it goes back | stays |
+//! | won, the debt was given up | stays WRITTEN_OFF | nothing: what was lost is recovered, and what a note has credited of it goes back | stays |
 //!
 //! What credit notes had lowered of such a debt was never paid while the bank held the money: once the dispute is won
 //! it goes back as well.
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{
-        debt::{Debt, DebtEnding},
+        debt::{Debt, DebtEnding, debt_name},
         invoice::{Invoice, InvoiceId},
         money::{MoneyKind, Posting},
         standing::Standing,
@@ -47,11 +49,14 @@ pub(crate) async fn opened(
     let owner = payment.account;
     let invoice = owned(tx, owner, id).await?;
     match invoice.standing {
-        Standing::Paid { .. } | Standing::Overdue { .. } => {}
-        // Nobody has taken money for the former, and nobody asks for the latter any more.
-        Standing::Issued | Standing::Collecting { .. } | Standing::WrittenOff => return Ok(()),
+        Standing::Paid { .. } | Standing::Overdue { .. } | Standing::WrittenOff => {}
+        // Nobody has taken money for it.
+        Standing::Issued | Standing::Collecting { .. } => return Ok(()),
     }
     let debt = debts::bounced(tx, at, call, &invoice, payment.id, amount).await?;
+    if invoice.standing == Standing::WrittenOff {
+        debts::end(tx, at, call, &invoice, &debt, DebtEnding::WrittenOff).await?;
+    }
     let record = InvoiceDispute {
         account: owner,
         invoice: id,
@@ -92,23 +97,26 @@ async fn reverse(
     payment: &Payment,
     known: &InvoiceDispute,
 ) -> Result<(), Error> {
-    store::bounce::won(tx, at, known).await?;
-    let invoice = owned(tx, known.account, known.invoice).await?;
-    let Some(debt) = store::debt::find(tx, known.account, known.debt).await? else { return Ok(()) };
-    let surplus = match debt.ended.map(|(_, ending)| ending) {
-        None => lift(tx, at, call, &invoice, &debt, payment, known.amount).await?,
-        Some(DebtEnding::Paid(_) | DebtEnding::Credited | DebtEnding::DisputeWon) => known.amount,
-        Some(DebtEnding::WrittenOff) => {
-            let surplus = known.amount.min(debt.credited)?;
-            let recovered = known.amount.checked_sub(surplus)?.min(debt.owed()?)?;
-            let name = source(&invoice, known.id);
-            ledger::post(tx, at, Posting::of(debt.account, MoneyKind::Recovered, recovered, at, &name))
-                .await?;
-            surplus
+    let owner = known.account;
+    let invoice = owned(tx, owner, known.invoice).await?;
+    let missing = || Error::NotFound(debt_name(owner, known.debt));
+    let debt = store::debt::find(tx, owner, known.debt).await?.ok_or_else(missing)?;
+    let ending = debt.ended.map(|(_, ending)| ending);
+    let recovered = match ending {
+        Some(DebtEnding::WrittenOff) => known.amount.min(debts::lost(tx, &invoice).await?)?,
+        Some(DebtEnding::Paid(_) | DebtEnding::Credited | DebtEnding::DisputeWon) | None => {
+            Money::zero(known.amount.currency())
         }
     };
+    store::bounce::won(tx, at, known, recovered).await?;
+    let name = source(&invoice, known.id);
+    ledger::post(tx, at, Posting::of(owner, MoneyKind::Recovered, recovered, at, &name)).await?;
+    let surplus = match ending {
+        None => lift(tx, at, call, &invoice, &debt, payment, known.amount).await?,
+        Some(_) => known.amount.checked_sub(recovered)?,
+    };
     let refunds = returns::sources(tx, &invoice, surplus).await?;
-    returns::send(tx, at, &invoice, &source(&invoice, known.id), &refunds).await
+    returns::send(tx, at, &invoice, &name, &refunds).await
 }
 
 /// `amount` of an open debt is not owed any more; what of it was not owed as it was.

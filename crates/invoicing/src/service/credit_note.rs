@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what is locked | the account, by the caller |
 //! | why never more than invoiced | what was credited before is read under that lock; the database refuses it too |
-//! | where does the money go | it lowers what is unpaid of the invoice first; of the rest what was captured goes back to its source, the provider being asked after the commit |
+//! | where does the money go | it lowers what is unpaid of the invoice first, then what was given up of it; the rest was captured and goes back to its source, the provider being asked after the commit |
 //! | what of loyalty the invoice earned | is taken back as far as it was earned on what is credited (R6.7) |
 //! | and where credit had paid | it comes back as new lots, which only a correction of this kind can make |
 
@@ -24,7 +24,7 @@ use florin_platform::{
     wire::{account_name, money},
 };
 use florin_project::ProjectState;
-use florin_settlement::{Instant, Money, ReturnedCredit};
+use florin_settlement::{Currency, Instant, Money, ReturnedCredit};
 
 use super::{
     collect::{self, loyalty_rate},
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     domain::{
-        credit_note::{Correction, CreditNote, CreditNoteId, CreditNoteReason, Returned, correct},
+        credit_note::{Correction, CreditNote, CreditNoteId, CreditNoteReason, Refunded, Returned, correct},
         debt::{Debt, DebtEnding},
         extent::{Extent, reductions},
         invoice::{Invoice, InvoiceId, invoice_name},
@@ -50,7 +50,7 @@ use crate::{
 pub enum CreditedMoney {
     /// It lowers what is unpaid first; what is left of it and was captured goes back to its source.
     ToCustomer,
-    /// The bank has taken it back already (R6.11): it lowers what is unpaid, and nothing is refunded.
+    /// The bank has taken it back already (R6.11): nothing is refunded, and it pays no debt.
     TakenBack,
 }
 
@@ -82,6 +82,8 @@ pub(crate) struct Decided {
     pub(crate) credit: Vec<ReturnedCredit>,
     /// What it lowers.
     debt: Option<Debt>,
+    /// What of it had been given up.
+    lost: Money,
     /// What is left in money of the invoice once it is credited, net: what loyalty is earned on (R6.7).
     net_left: Money,
 }
@@ -118,19 +120,9 @@ pub(crate) async fn decide(tx: &Tx, at: Instant, new: &NewCreditNote) -> Result<
     let reductions = reductions(content, &earlier, &new.extent)?;
     let Correction { lines, tax_lines, credit, totals } = correct(content, &record, &earlier, &reductions)?;
 
-    let debt = store::debt::open_of(tx, owner, new.invoice).await?;
-    let owed = debt.map(|debt| debt.owed()).transpose()?.unwrap_or(Money::zero(content.currency));
-    let lowered_debt = totals.amount_incl_tax.min(owed)?;
-    if let Some(debt) = debt.filter(|_| lowered_debt.is_positive()) {
-        debt_is_quiet(tx, &debt, new.money).await?;
-    }
-    let rest = totals.amount_incl_tax.checked_sub(lowered_debt)?;
-    let refunds = match new.money {
-        CreditedMoney::ToCustomer => {
-            let paid = rest.checked_sub(unpaid_for_good(tx, &invoice).await?.min(rest)?)?;
-            returns::sources(tx, &invoice, paid).await?
-        }
-        CreditedMoney::TakenBack => Vec::new(),
+    let Divided { debt, lowered_debt, lost, refunds } = match new.money {
+        CreditedMoney::ToCustomer => divide(tx, &invoice, totals.amount_incl_tax).await?,
+        CreditedMoney::TakenBack => Divided::nothing(content.currency),
     };
     let net_left =
         content.totals.net_after_credit.checked_sub(earlier.net_money)?.checked_sub(totals.net_money)?;
@@ -152,41 +144,53 @@ pub(crate) async fn decide(tx: &Tx, at: Instant, new: &NewCreditNote) -> Result<
         refunds,
         issued: at,
     };
-    Ok(Decided { invoice, note, credit, debt, net_left })
+    Ok(Decided { invoice, note, credit, debt, lost, net_left })
+}
+
+/// Where the money of a note goes.
+struct Divided {
+    debt: Option<Debt>,
+    lowered_debt: Money,
+    lost: Money,
+    refunds: Vec<Refunded>,
+}
+
+impl Divided {
+    fn nothing(currency: Currency) -> Self {
+        let zero = Money::zero(currency);
+        Self { debt: None, lowered_debt: zero, lost: zero, refunds: Vec::new() }
+    }
+}
+
+/// `amount` lowers what is owed of `invoice`; of what was given up of it nobody paid anything; what is left goes back.
+async fn divide(tx: &Tx, invoice: &Invoice, amount: Money) -> Result<Divided, Error> {
+    let debt = store::debt::open_of(tx, invoice.content.account, invoice.id).await?;
+    let owed = debt.map(|debt| debt.owed()).transpose()?.unwrap_or(Money::zero(amount.currency()));
+    let lowered_debt = amount.min(owed)?;
+    if let Some(debt) = debt.filter(|_| lowered_debt.is_positive()) {
+        debt_is_quiet(tx, &debt).await?;
+    }
+    let rest = amount.checked_sub(lowered_debt)?;
+    let lost = debts::lost(tx, invoice).await?.min(rest)?;
+    let refunds = returns::sources(tx, invoice, rest.checked_sub(lost)?).await?;
+    Ok(Divided { debt, lowered_debt, lost, refunds })
 }
 
 /// That no payment of `debt` is on its way: it would come for more than is owed once the note has lowered it, and go
-/// back. What a bank has taken back is not asked for leave.
-async fn debt_is_quiet(tx: &Tx, debt: &Debt, money: CreditedMoney) -> Result<(), Error> {
-    match money {
-        CreditedMoney::ToCustomer => match debts::on_its_way(tx, debt).await? {
-            Some(payment) => {
-                let payment = payment_name(debt.account, payment.id);
-                Err(Error::SettlementPending { payment, lapses: None })
-            }
-            None => Ok(()),
-        },
-        CreditedMoney::TakenBack => Ok(()),
-    }
-}
-
-/// What of the invoice was written off and no correction has taken since: nobody paid it, so that nothing of it goes
 /// back.
-async fn unpaid_for_good(tx: &Tx, invoice: &Invoice) -> Result<Money, Error> {
-    let (owner, currency) = (invoice.content.account, invoice.content.currency);
-    let mut written_off = Money::zero(currency);
-    for debt in store::debt::of_invoice(tx, owner, invoice.id).await? {
-        if debt.ended.map(|(_, ending)| ending) == Some(DebtEnding::WrittenOff) {
-            written_off = written_off.checked_add(debt.owed()?)?;
+async fn debt_is_quiet(tx: &Tx, debt: &Debt) -> Result<(), Error> {
+    match debts::on_its_way(tx, debt).await? {
+        Some(payment) => {
+            let payment = payment_name(debt.account, payment.id);
+            Err(Error::SettlementPending { payment, lapses: None })
         }
+        None => Ok(()),
     }
-    let corrected = store::credit_note::corrected(tx, owner, invoice.id, currency).await?;
-    Ok(written_off.checked_sub(corrected.forgiven.min(written_off)?)?)
 }
 
 /// Writes what was decided, in the same transaction.
 pub(crate) async fn write(tx: &Tx, at: Instant, call: &Call, decided: Decided) -> Result<CreditNote, Error> {
-    let Decided { invoice, mut note, credit, debt, net_left } = decided;
+    let Decided { invoice, mut note, credit, debt, lost, net_left } = decided;
     let (owner, name) = (note.account, note.name());
     note.returned = returned(tx, at, call, &note, &credit).await?;
     store::credit_note::insert_parts(tx, &note).await?;
@@ -204,7 +208,7 @@ pub(crate) async fn write(tx: &Tx, at: Instant, call: &Call, decided: Decided) -
     let rate = loyalty_rate(tx, &invoice.content).await?;
     let earning = (invoice.name(), name.as_str());
     loyalty::take_back(tx, at, call, owner, (&earning.0, earning.1), net_left, rate).await?;
-    ledger::post(tx, at, Posting::of_credit_note(&note, invoice.content.occasion.kind())?).await?;
+    ledger::post(tx, at, Posting::of_credit_note(&note, invoice.content.occasion.kind(), lost)?).await?;
     audit::record(tx, at, call, owner, &name).await?;
     number(tx, at, &mut note).await?;
     tell(tx, at, &invoice, &note).await?;

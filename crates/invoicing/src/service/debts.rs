@@ -138,6 +138,22 @@ pub(crate) async fn end(
     Ok(())
 }
 
+/// What of `invoice` was given up and is lost: no correction has taken the sale back since, and no dispute that was won
+/// has brought the money.
+pub(crate) async fn lost(tx: &Tx, invoice: &Invoice) -> Result<Money, Error> {
+    let (owner, currency) = (invoice.content.account, invoice.content.currency);
+    let mut given_up = Money::zero(currency);
+    for debt in store::debt::of_invoice(tx, owner, invoice.id).await? {
+        if debt.ended.map(|(_, ending)| ending) == Some(DebtEnding::WrittenOff) {
+            given_up = given_up.checked_add(debt.owed()?)?;
+        }
+    }
+    let corrected = store::credit_note::corrected(tx, owner, invoice.id, currency).await?;
+    let recovered = store::bounce::recovered(tx, (owner, invoice.id), currency).await?;
+    let found = corrected.forgiven.checked_add(recovered)?;
+    Ok(given_up.checked_sub(found.min(given_up)?)?)
+}
+
 /// The payment on its way for a debt, alone or together with others, that has left the customer's hands.
 pub(crate) async fn on_its_way(tx: &Tx, debt: &Debt) -> Result<Option<Payment>, Error> {
     let name = invoice_name(debt.account, debt.invoice);

@@ -5,7 +5,7 @@
 //! | | the lot | the purchase invoice | what is owed |
 //! |---|---|---|---|
 //! | disputed | what is unused is revoked | a credit note over it, with its VAT | the used part with its VAT: a debt |
-//! | won | what was revoked comes back as a new lot | stays credited | the debt ends; what was paid on it goes back |
+//! | won | what was revoked comes back as a new lot | stays credited; its VAT is due again | the debt ends; what was paid on it goes back |
 //! | withdrawn | never issued | reversed by a credit note | nothing; the payment goes back |
 //!
 //! An order that is disputed in parts shares the net of its parts so that together they are its net. Its parts share
@@ -29,9 +29,9 @@ use super::{
 use crate::{
     domain::{
         credit_note::{CreditNote, CreditNoteReason},
-        debt::{DebtEnding, DebtId},
+        debt::{DebtEnding, DebtId, debt_name},
         extent::Extent,
-        invoice::{INVOICES, Invoice, InvoiceId, invoice_name},
+        invoice::{INVOICES, Invoice, InvoiceId, TaxLine, invoice_name},
         money::{MoneyKind, Posting},
     },
     error::Error,
@@ -63,8 +63,8 @@ pub(crate) async fn opened(
         florin_credit::disputes::revoke(tx, at, &florin_project::Gate, (owner, order.id), &name, wanted)
             .await?;
     let credited = credit(tx, at, call, &order, (invoice, &name), revoked).await?;
-    let owed =
-        if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(credited)? };
+    let gross = revoked.checked_add(credited.tax)?;
+    let owed = if revoked == wanted { Money::zero(currency) } else { dispute.amount.checked_sub(gross)? };
     let debt = if owed.is_positive() {
         let invoice = found(tx, owner, invoice).await?;
         Some(debts::bounced(tx, at, call, &invoice, payment.id, owed).await?.id)
@@ -78,6 +78,8 @@ pub(crate) async fn opened(
         order: order.id,
         amount: dispute.amount,
         revoked,
+        tax: credited.tax,
+        tax_unnoted: credited.unnoted,
         owed,
         debt,
         won: None,
@@ -92,7 +94,7 @@ pub(crate) async fn won(
     tx: &Tx,
     at: Instant,
     call: &Call,
-    _order: OrderId,
+    order: OrderId,
     payment: &Payment,
     dispute: &Dispute,
 ) -> Result<(), Error> {
@@ -102,14 +104,18 @@ pub(crate) async fn won(
         return Ok(());
     }
     let name = dispute_name(dispute);
-    store::dispute::won(tx, at, owner, dispute.id).await?;
     let restored =
         florin_credit::disputes::restore(tx, at, call, &florin_project::Gate, owner, &name).await?;
     let restored = Money::sum(restored.iter().map(|lot| lot.initial), known.amount.currency())?;
     ledger::post(tx, at, Posting::of(owner, MoneyKind::SaleRestored, restored, at, &name)).await?;
-    if let Some(debt) = known.debt {
-        forgive(tx, at, call, owner, debt, known.owed, &name).await?;
-    }
+    // It is supplied, and paid with its VAT: this is due again.
+    let tax = &TaxLine { tax: known.tax.checked_neg()?, ..tax_line(tx, owner, order, restored).await? };
+    ledger::post(tx, at, Posting::of_credited_tax(owner, tax, at, &name)?).await?;
+    let recovered = match known.debt {
+        Some(debt) => forgive(tx, at, call, owner, debt, known.owed, &name).await?,
+        None => Money::zero(known.owed.currency()),
+    };
+    store::dispute::won(tx, at, (owner, dispute.id), recovered).await?;
     audit::record(tx, at, call, owner, &name).await?;
     Ok(())
 }
@@ -154,8 +160,15 @@ fn net_share(price: &Price, gross: Money) -> Result<Money, Error> {
     Ok(net)
 }
 
-/// Credits what was revoked, with its VAT; what it comes to. The bank has the money already. What earlier notes have
-/// credited is not credited again.
+/// The VAT that is credited of what a dispute revokes.
+struct CreditedTax {
+    tax: Money,
+    /// What of it no note says.
+    unnoted: Money,
+}
+
+/// Credits what was revoked, with its VAT. The bank has the money already. What earlier notes have credited is not
+/// credited again: what no document sells any more, because a dispute was won, is revoked without one.
 async fn credit(
     tx: &Tx,
     at: Instant,
@@ -163,27 +176,43 @@ async fn credit(
     order: &CreditOrder,
     (invoice, dispute): (InvoiceId, &str),
     revoked: Money,
-) -> Result<Money, Error> {
-    let price = order.final_price();
+) -> Result<CreditedTax, Error> {
+    let (owner, price, zero) = (order.account, order.final_price(), Money::zero(revoked.currency()));
     if !revoked.is_positive() {
-        return Ok(revoked);
+        return Ok(CreditedTax { tax: zero, unnoted: zero });
     }
-    let before = store::dispute::credited(tx, order.account, invoice, revoked.currency()).await?;
-    let left = price.net.checked_sub(before)?;
-    if left.minor() < revoked.minor() {
-        let tax = rounding::tax(revoked, price.tax_rate)
-            .map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
-        let mut unsold = revoked;
-        if left.is_positive() {
-            note(tx, at, call, order, (invoice, left), CreditNoteReason::Dispute).await?;
-            unsold = revoked.checked_sub(left)?;
-        }
-        let posting = Posting::of(order.account, MoneyKind::SaleRevoked, unsold, at, dispute);
-        ledger::post(tx, at, posting).await?;
-        return Ok(revoked.checked_add(tax)?);
+    let before = store::dispute::credited(tx, owner, invoice, revoked.currency()).await?;
+    let noted = price.net.checked_sub(before)?.min(revoked)?;
+    let mut in_note = zero;
+    if noted.is_positive() {
+        let issued = note(tx, at, call, order, (invoice, noted), CreditNoteReason::Dispute).await?;
+        in_note = issued.totals.tax_total;
     }
-    let issued = note(tx, at, call, order, (invoice, revoked), CreditNoteReason::Dispute).await?;
-    Ok(issued.totals.amount_incl_tax)
+    let unsold = revoked.checked_sub(noted)?;
+    if unsold.is_zero() {
+        return Ok(CreditedTax { tax: in_note, unnoted: zero });
+    }
+    let line = TaxLine { base: unsold, ..tax_line(tx, owner, order.id, revoked).await? };
+    let unnoted = line.tax.checked_sub(in_note)?;
+    let tax = Posting::of_credited_tax(owner, &TaxLine { tax: unnoted, ..line.clone() }, at, dispute)?;
+    let sale = Posting::of(owner, MoneyKind::SaleRevoked, unsold, at, dispute);
+    ledger::post(tx, at, sale.into_iter().chain(tax)).await?;
+    Ok(CreditedTax { tax: line.tax, unnoted })
+}
+
+/// The VAT of `net` of what was bought with `order`.
+async fn tax_line(tx: &Tx, owner: AccountId, order: OrderId, net: Money) -> Result<TaxLine, Error> {
+    let missing = || Error::NotFound(florin_credit::order_name(owner, order));
+    let order = florin_credit::orders::find(tx, owner, order).await?.ok_or_else(missing)?;
+    let price = order.final_price();
+    let tax = rounding::tax(net, price.tax_rate).map_err(|error| sea_orm::DbErr::Type(error.to_string()))?;
+    Ok(TaxLine {
+        category: price.tax_category,
+        rate: price.tax_rate,
+        base: net,
+        tax,
+        mention: price.tax_mention.clone().unwrap_or_default(),
+    })
 }
 
 async fn note(
@@ -209,7 +238,8 @@ async fn note(
     issue_credit_note(tx, at, call, &new).await
 }
 
-/// `amount` of a debt is not owed any more: it is lowered, and what was paid for it goes back.
+/// `amount` of a debt is not owed any more: it is lowered, and what was paid for it goes back. What of a debt that was
+/// given up is recovered.
 async fn forgive(
     tx: &Tx,
     at: Instant,
@@ -218,32 +248,32 @@ async fn forgive(
     debt: DebtId,
     amount: Money,
     dispute: &str,
-) -> Result<(), Error> {
-    let Some(debt) = store::debt::find(tx, owner, debt).await? else { return Ok(()) };
-    let ending = debt.ended.map(|(_, ending)| ending);
-    match ending {
+) -> Result<Money, Error> {
+    let missing = || Error::NotFound(debt_name(owner, debt));
+    let debt = store::debt::find(tx, owner, debt).await?.ok_or_else(missing)?;
+    let nothing = Money::zero(amount.currency());
+    match debt.ended.map(|(_, ending)| ending) {
+        None if debt.owed()? == amount => {
+            let invoice = found(tx, owner, debt.invoice).await?;
+            debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await?;
+        }
         None => {
-            let owed = debt.owed()?;
-            if owed == amount {
-                let invoice = found(tx, owner, debt.invoice).await?;
-                debts::end(tx, at, call, &invoice, &debt, DebtEnding::DisputeWon).await
-            } else {
-                store::debt::lower(tx, owner, debt.id, amount).await?;
-                ledger::post(tx, at, Posting::of(owner, MoneyKind::Applied, amount, at, dispute)).await
-            }
+            store::debt::lower(tx, owner, debt.id, amount).await?;
+            ledger::post(tx, at, Posting::of(owner, MoneyKind::Applied, amount, at, dispute)).await?;
         }
         Some(DebtEnding::Paid(payment)) => {
             let purpose =
                 Purpose::named(dispute).ok_or_else(|| Error::UnknownReference(dispute.to_owned()))?;
             florin_payment::refund(tx, at, owner, payment, amount, purpose).await?;
-            Ok(())
         }
         // Nobody has paid anything for it.
         Some(DebtEnding::WrittenOff) => {
-            ledger::post(tx, at, Posting::of(owner, MoneyKind::Recovered, amount, at, dispute)).await
+            ledger::post(tx, at, Posting::of(owner, MoneyKind::Recovered, amount, at, dispute)).await?;
+            return Ok(amount);
         }
-        Some(DebtEnding::Credited | DebtEnding::DisputeWon) => Ok(()),
+        Some(DebtEnding::Credited | DebtEnding::DisputeWon) => {}
     }
+    Ok(nothing)
 }
 
 async fn found(tx: &Tx, owner: AccountId, id: InvoiceId) -> Result<Invoice, Error> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use florin_account::ledger::Recorded;
+use florin_account::ledger::{MovementTable, Recorded};
 use florin_platform::{finding::AccountRange, id::AccountId};
 use florin_settlement::{Instant, Period};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -47,23 +47,18 @@ impl Wanted {
         Place { recorded, account: movement.account(), sequence: movement.sequence }
     }
 
-    async fn of_lots(self, connection: &impl ConnectionTrait, after: Place) -> Result<Vec<Recorded>, DbErr> {
-        use florin_credit::audit::{movements, recorded_in};
+    /// A page of `table`.
+    async fn page(
+        self,
+        connection: &impl ConnectionTrait,
+        table: MovementTable,
+        after: Place,
+    ) -> Result<Vec<Recorded>, DbErr> {
         let Place { recorded, account, sequence } = after;
         match self {
-            Self::Chains(accounts) => movements(connection, accounts, (account, sequence), PAGE).await,
+            Self::Chains(accounts) => table.of_chains(connection, accounts, (account, sequence), PAGE).await,
             Self::RecordedIn(period) => {
-                recorded_in(connection, period.to(), (recorded, account, sequence), PAGE).await
-            }
-        }
-    }
-
-    async fn of_money(self, connection: &impl ConnectionTrait, after: Place) -> Result<Vec<Recorded>, DbErr> {
-        let Place { recorded, account, sequence } = after;
-        match self {
-            Self::Chains(accounts) => store::movements(connection, accounts, (account, sequence), PAGE).await,
-            Self::RecordedIn(period) => {
-                store::recorded_in(connection, period.to(), (recorded, account, sequence), PAGE).await
+                table.recorded_before(connection, period.to(), (recorded, account, sequence), PAGE).await
             }
         }
     }
@@ -113,11 +108,11 @@ impl Movements {
     ) -> Result<Option<Recorded>, DbErr> {
         let wanted = self.wanted;
         if let Some(after) = self.of_lots.wants_page() {
-            let page = wanted.of_lots(connection, after).await?;
+            let page = wanted.page(connection, florin_credit::audit::MOVEMENTS, after).await?;
             self.of_lots.turn(wanted, page);
         }
         if let Some(after) = self.of_money.wants_page() {
-            let page = wanted.of_money(connection, after).await?;
+            let page = wanted.page(connection, store::MOVEMENTS, after).await?;
             self.of_money.turn(wanted, page);
         }
         let place = |kind: &Kind| kind.read.front().map(|movement| wanted.place(movement));

@@ -82,10 +82,35 @@ pub(crate) async fn held(
     Ok(Money::new(minor, currency))
 }
 
-pub(crate) async fn won(tx: &Tx, at: Instant, dispute: &InvoiceDispute) -> Result<(), DbErr> {
-    let text = "UPDATE invoice_dispute SET won_at = $4 WHERE account_id = $1 AND invoice_id = $2 \
+/// What disputes that were won brought of what had been given up of an invoice.
+pub(crate) async fn recovered(
+    connection: &impl ConnectionTrait,
+    (account, invoice): (AccountId, InvoiceId),
+    currency: Currency,
+) -> Result<Money, DbErr> {
+    let text = "SELECT CAST(COALESCE(SUM(recovered), 0) AS bigint) FROM invoice_dispute \
+                WHERE account_id = $1 AND invoice_id = $2";
+    let row = connection.query_one_raw(sql(connection, text, [account.into(), invoice.into()])).await?;
+    let minor: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+    Ok(Money::new(minor, currency))
+}
+
+/// Writes down that a dispute was won, and what of a debt that was given up its money recovers.
+pub(crate) async fn won(
+    tx: &Tx,
+    at: Instant,
+    dispute: &InvoiceDispute,
+    recovered: Money,
+) -> Result<(), DbErr> {
+    let text = "UPDATE invoice_dispute SET won_at = $4, recovered = $5 WHERE account_id = $1 AND invoice_id = $2 \
                 AND dispute_id = $3 AND won_at IS NULL";
-    let values = [dispute.account.into(), dispute.invoice.into(), dispute.id.into(), At::from(at).into()];
+    let values = [
+        dispute.account.into(),
+        dispute.invoice.into(),
+        dispute.id.into(),
+        At::from(at).into(),
+        recovered.minor().into(),
+    ];
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
 

@@ -337,6 +337,19 @@ pub(crate) async fn list(
     whole(connection, account, rows).await
 }
 
+/// The notes of `invoices` of one account, oldest first.
+pub(crate) async fn of_invoices(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    invoices: &[InvoiceId],
+) -> Result<Vec<CreditNote>, DbErr> {
+    let query = Entity::find()
+        .filter(Column::AccountId.eq(account))
+        .filter(Column::InvoiceId.is_in(invoices.iter().copied()))
+        .order_by_asc(Column::Id);
+    whole(connection, account, query.all(connection).await?).await
+}
+
 async fn whole(
     connection: &impl ConnectionTrait,
     account: AccountId,

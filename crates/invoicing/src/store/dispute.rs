@@ -23,6 +23,10 @@ pub(crate) struct OrderDispute {
     pub(crate) amount: Money,
     /// What of the lot was revoked, net.
     pub(crate) revoked: Money,
+    /// Its VAT, which is credited.
+    pub(crate) tax: Money,
+    /// What of this VAT no credit note says, because nothing was left of the invoice to credit.
+    pub(crate) tax_unnoted: Money,
     /// What the used part is owed for, with VAT.
     pub(crate) owed: Money,
     /// The debt it is part of, if anything is owed.
@@ -32,8 +36,8 @@ pub(crate) struct OrderDispute {
 }
 
 pub(crate) async fn insert(tx: &Tx, at: Instant, dispute: &OrderDispute) -> Result<(), DbErr> {
-    let text = "INSERT INTO order_dispute (account_id, id, payment_id, order_id, currency, amount, revoked, owed, \
-                debt_id, opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let text = "INSERT INTO order_dispute (account_id, id, payment_id, order_id, currency, amount, revoked, tax, \
+                tax_unnoted, owed, debt_id, opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let values = [
         dispute.account.into(),
         dispute.id.into(),
@@ -42,6 +46,8 @@ pub(crate) async fn insert(tx: &Tx, at: Instant, dispute: &OrderDispute) -> Resu
         Code(dispute.amount.currency()).into(),
         dispute.amount.minor().into(),
         dispute.revoked.minor().into(),
+        dispute.tax.minor().into(),
+        dispute.tax_unnoted.minor().into(),
         dispute.owed.minor().into(),
         dispute.debt.into(),
         At::from(at).into(),
@@ -54,8 +60,8 @@ pub(crate) async fn find(
     account: AccountId,
     id: DisputeId,
 ) -> Result<Option<OrderDispute>, DbErr> {
-    let text = "SELECT payment_id, order_id, currency, amount, revoked, owed, debt_id, won_at FROM order_dispute \
-                WHERE account_id = $1 AND id = $2";
+    let text = "SELECT payment_id, order_id, currency, amount, revoked, owed, debt_id, won_at, tax, tax_unnoted \
+                FROM order_dispute WHERE account_id = $1 AND id = $2";
     let Some(row) = connection.query_one_raw(sql(connection, text, [account.into(), id.into()])).await?
     else {
         return Ok(None);
@@ -70,6 +76,8 @@ pub(crate) async fn find(
         order: row.try_get_by_index(1)?,
         amount: amount(3)?,
         revoked: amount(4)?,
+        tax: amount(8)?,
+        tax_unnoted: amount(9)?,
         owed: amount(5)?,
         debt: row.try_get_by_index(6)?,
         won: won.map(Into::into),
@@ -118,8 +126,15 @@ pub(crate) async fn move_debt(tx: &Tx, account: AccountId, from: DebtId, to: Deb
     tx.execute_raw(sql(tx, text, [account.into(), from.into(), to.into()])).await.map(|_| ())
 }
 
-/// Writes down that a dispute was won.
-pub(crate) async fn won(tx: &Tx, at: Instant, account: AccountId, id: DisputeId) -> Result<(), DbErr> {
-    let text = "UPDATE order_dispute SET won_at = $3 WHERE account_id = $1 AND id = $2 AND won_at IS NULL";
-    tx.execute_raw(sql(tx, text, [account.into(), id.into(), At::from(at).into()])).await.map(|_| ())
+/// Writes down that a dispute was won, and what of a debt that was given up its money recovers.
+pub(crate) async fn won(
+    tx: &Tx,
+    at: Instant,
+    (account, id): (AccountId, DisputeId),
+    recovered: Money,
+) -> Result<(), DbErr> {
+    let text = "UPDATE order_dispute SET won_at = $3, recovered = $4 \
+                WHERE account_id = $1 AND id = $2 AND won_at IS NULL";
+    let values = [account.into(), id.into(), At::from(at).into(), recovered.minor().into()];
+    tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }

@@ -7,7 +7,10 @@ use florin_platform::{
 };
 use sea_orm::{ConnectionTrait, DbErr};
 
-use crate::store::{self, audit::CHECKS};
+use crate::{
+    domain::payment::PaymentId,
+    store::{self, audit::CHECKS},
+};
 
 /// Checks every payment of `accounts`.
 ///
@@ -24,7 +27,8 @@ pub async fn check(
     Ok(())
 }
 
-/// What the ledger should say of the payments of `accounts`, account by account: CASH.
+/// What the ledger should say of the payments of `accounts`, account by account: CASH, and of CUSTOMER_BALANCE what is
+/// to go back. Whoever accounts for a dispute adds what it took back.
 ///
 /// # Errors
 /// [`DbErr`] when they cannot be read.
@@ -33,8 +37,24 @@ pub async fn expected(
     accounts: AccountRange,
 ) -> Result<Vec<(AccountId, Balances)>, DbErr> {
     let cash = store::audit::cash(connection, accounts).await?;
-    let balances = cash.into_iter().map(|(account, currency, minor)| {
+    let cash = cash.into_iter().map(|(account, currency, minor)| {
         (account, Balances::one(LedgerAccount::Cash, currency, i128::from(minor)))
     });
-    Ok(balances.collect())
+    let held = store::audit::held(connection, accounts).await?;
+    let held = held.into_iter().map(|(account, currency, minor)| {
+        (account, Balances::one(LedgerAccount::CustomerBalance, currency, -i128::from(minor)))
+    });
+    Ok(cash.chain(held).collect())
+}
+
+/// What goes back of payments of `account`, by purpose and payment, in minor units; of `purposes` alone.
+///
+/// # Errors
+/// [`DbErr`] when it cannot be read.
+pub async fn sent_back(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    purposes: &[String],
+) -> Result<Vec<(String, PaymentId, i64)>, DbErr> {
+    store::audit::sent_back(connection, account, purposes).await
 }

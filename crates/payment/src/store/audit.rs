@@ -2,13 +2,13 @@
 
 use florin_platform::{
     column::Code,
-    db::sql,
+    db::{BINDS_MAX, sql},
     finding::{AccountRange, Check},
     id::AccountId,
     wire::child_name,
 };
 use florin_settlement::Currency;
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Value, prelude::Uuid};
 
 use crate::domain::payment::PaymentId;
 
@@ -40,14 +40,47 @@ pub(crate) const CHECKS: [Check; 2] = [
     },
 ];
 
-/// What was captured, less what went back or was taken back, in minor units.
+/// An amount per account, in minor units.
+pub(crate) type Sum = (AccountId, Currency, i64);
+
+/// What was captured, less what went back or was taken back.
 pub(crate) async fn cash(
     connection: &impl ConnectionTrait,
     accounts: AccountRange,
-) -> Result<Vec<(AccountId, Currency, i64)>, DbErr> {
+) -> Result<Vec<Sum>, DbErr> {
     let text = "SELECT account_id, currency, CAST(SUM(amount - refunded - disputed) AS bigint) FROM payment \
                 WHERE account_id BETWEEN $1 AND $2 AND state IN ('SUCCEEDED', 'REFUNDED') \
                 GROUP BY account_id, currency";
+    sums(connection, text, accounts).await
+}
+
+/// What is held for customers: what is here of money nothing wanted, and what of the rest is still to go back, also
+/// where the provider refuses it. What a bank took back is missing from it, as far as nobody else accounts for it.
+pub(crate) async fn held(
+    connection: &impl ConnectionTrait,
+    accounts: AccountRange,
+) -> Result<Vec<Sum>, DbErr> {
+    let text = "SELECT account_id, currency, CAST(SUM(amount) AS bigint) FROM ( \
+                SELECT p.account_id AS account_id, p.currency AS currency, p.amount - p.refunded - p.disputed AS amount \
+                FROM payment p JOIN payment_refund u ON u.account_id = p.account_id AND u.payment_id = p.id \
+                AND u.purpose = 'UNWANTED' WHERE p.account_id BETWEEN $1 AND $2 UNION ALL \
+                SELECT r.account_id, r.currency, r.amount FROM payment_refund r \
+                LEFT JOIN payment_refund u ON u.account_id = r.account_id AND u.payment_id = r.payment_id \
+                AND u.purpose = 'UNWANTED' \
+                WHERE r.account_id BETWEEN $1 AND $2 AND r.state <> 'DONE' AND u.id IS NULL UNION ALL \
+                SELECT d.account_id, d.currency, -d.amount FROM payment_dispute d \
+                LEFT JOIN payment_refund u ON u.account_id = d.account_id AND u.payment_id = d.payment_id \
+                AND u.purpose = 'UNWANTED' \
+                WHERE d.account_id BETWEEN $1 AND $2 AND d.state <> 'WON' AND u.id IS NULL \
+                ) held GROUP BY account_id, currency";
+    sums(connection, text, accounts).await
+}
+
+async fn sums(
+    connection: &impl ConnectionTrait,
+    text: &str,
+    accounts: AccountRange,
+) -> Result<Vec<Sum>, DbErr> {
     let values = [accounts.first.into(), accounts.last.into()];
     let rows = connection.query_all_raw(sql(connection, text, values)).await?;
     let read = |row: &QueryResult| {
@@ -55,4 +88,28 @@ pub(crate) async fn cash(
         Ok((row.try_get_by_index(0)?, currency.0, row.try_get_by_index(2)?))
     };
     rows.iter().map(read).collect()
+}
+
+/// What goes back for a purpose, of which payment, in minor units.
+pub(crate) type SentBack = (String, PaymentId, i64);
+
+/// What goes back of payments of an account for `purposes`.
+pub(crate) async fn sent_back(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    purposes: &[String],
+) -> Result<Vec<SentBack>, DbErr> {
+    let mut found = Vec::new();
+    for chunk in purposes.chunks(BINDS_MAX - 1) {
+        let places = (2..chunk.len() + 2).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "SELECT purpose, payment_id, amount FROM payment_refund WHERE account_id = $1 AND purpose IN ({places})"
+        );
+        let values = std::iter::once(Value::from(account))
+            .chain(chunk.iter().map(|purpose| Value::from(purpose.as_str())));
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            found.push((row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+        }
+    }
+    Ok(found)
 }

@@ -13,10 +13,11 @@ use sea_orm::{ConnectionTrait, DbErr};
 use crate::{
     domain::money::MoneyKind,
     service::movements::{Movements, Wanted},
-    store::audit::{self as store, INCOME, UNPAID, VAT},
+    store::audit::{self as store, DISPUTED, INCOME, LOST, UNPAID, VAT},
 };
 
-/// The ledger accounts that other rows account for. What is left of the others is their sum, with the sign turned.
+/// The ledger accounts that other rows account for, also since before movements of money were written. What is left of
+/// the others is their sum, with the sign turned.
 const RECONCILED: [LedgerAccount; 6] = [
     LedgerAccount::Receivables,
     LedgerAccount::Cash,
@@ -25,6 +26,10 @@ const RECONCILED: [LedgerAccount; 6] = [
     LedgerAccount::DeferredIncome,
     LedgerAccount::PriceReductionsOutstanding,
 ];
+
+/// Those of which only what was written since stands in movements.
+const RECONCILED_SINCE: [LedgerAccount; 3] =
+    [LedgerAccount::Income, LedgerAccount::CustomerBalance, LedgerAccount::BadDebts];
 
 /// Walks the chains of `accounts` from end to end, and compares what their movements add up to with lots, orders,
 /// invoices, debts and payments.
@@ -69,6 +74,8 @@ async fn expected(
         (LedgerAccount::Receivables, UNPAID, 1),
         (LedgerAccount::VatPayable, VAT, -1),
         (LedgerAccount::Income, INCOME, -1),
+        (LedgerAccount::BadDebts, LOST, 1),
+        (LedgerAccount::CustomerBalance, DISPUTED, -1),
     ] {
         for (account, currency, minor) in store::sums(connection, text, accounts).await? {
             expected.entry(account).or_default().debit(ledger, currency, sign * i128::from(minor));
@@ -171,10 +178,9 @@ impl Walk {
         let mut currencies: Vec<_> = currencies.collect();
         currencies.sort_unstable();
         currencies.dedup();
-        // What was earned before movements of money were written stands in no movement.
-        let income = (!self.is_carried_forward).then_some(LedgerAccount::Income);
+        let since: &[LedgerAccount] = if self.is_carried_forward { &[] } else { &RECONCILED_SINCE };
         for currency in currencies {
-            for account in RECONCILED.into_iter().chain(income) {
+            for account in RECONCILED.iter().chain(since).copied() {
                 let place =
                     || format!("{} {} {}", account_name(self.account), account.as_str(), currency.code());
                 let (expected, found) = (expected.of(account, currency), self.balances.of(account, currency));

@@ -10,9 +10,10 @@ use florin_settlement::rounding;
 use sea_orm::{ConnectionTrait, DbErr};
 use uuid::Uuid;
 
+use super::credit_notes;
 use crate::{
     domain::{
-        credit_note::{CreditNoteId, credit_note_name},
+        credit_note::{CreditNote, CreditNoteId, credit_note_name},
         invoice::{Invoice, InvoiceId, invoice_name},
         record::{ProofError, prove},
     },
@@ -22,7 +23,7 @@ use crate::{
 /// How many documents are read at a time.
 const PAGE: u64 = 200;
 
-/// Recomputes every invoice of `accounts`, and looks for the number of each document.
+/// Recomputes every invoice of `accounts` with its credit notes, and looks for the number of each document.
 pub(crate) async fn check(
     connection: &impl ConnectionTrait,
     accounts: AccountRange,
@@ -75,7 +76,7 @@ async fn check_numbers(
 }
 
 /// `FR-P-2027-000012` as series, year and number.
-fn parse(number: &str) -> Option<(String, i64, i64)> {
+pub(super) fn parse(number: &str) -> Option<(String, i64, i64)> {
     let mut parts = number.rsplitn(3, '-');
     let (number, year, series) = (parts.next()?, parts.next()?, parts.next()?);
     Some((series.to_owned(), year.parse().ok()?, number.parse().ok()?))
@@ -87,30 +88,42 @@ async fn check_invoices(
     ids: &[InvoiceId],
     findings: &mut Findings<'_>,
 ) -> Result<(), DbErr> {
-    match store::document::of_ids(connection, account, ids).await {
-        Ok(invoices) => {
-            for invoice in &invoices {
-                check_invoice(connection, invoice, findings).await?;
-            }
-        }
+    let (invoices, notes) = match read(connection, account, ids).await {
+        Ok(read) => read,
         // One of them is not what was written: which?
-        Err(DbErr::Type(reason)) => match ids {
-            [] => {}
-            [id] => findings.add(unreadable(account, *id, reason)),
-            _ => {
-                for id in ids {
-                    Box::pin(check_invoices(connection, account, &[*id], findings)).await?;
+        Err(DbErr::Type(reason)) => {
+            match ids {
+                [] => {}
+                [id] => findings.add(unreadable(account, *id, reason)),
+                _ => {
+                    for id in ids {
+                        Box::pin(check_invoices(connection, account, &[*id], findings)).await?;
+                    }
                 }
             }
-        },
+            return Ok(());
+        }
         Err(error) => return Err(error),
+    };
+    for invoice in &invoices {
+        let of_invoice = notes.iter().filter(|note| note.invoice == invoice.id).collect();
+        check_invoice(connection, invoice, of_invoice, findings).await?;
     }
-    Ok(())
+    credit_notes::check_effects(connection, account, &notes, findings).await
+}
+
+async fn read(
+    connection: &impl ConnectionTrait,
+    account: AccountId,
+    ids: &[InvoiceId],
+) -> Result<(Vec<Invoice>, Vec<CreditNote>), DbErr> {
+    let invoices = store::document::of_ids(connection, account, ids).await?;
+    Ok((invoices, store::credit_note::of_invoices(connection, account, ids).await?))
 }
 
 fn unreadable(account: AccountId, id: InvoiceId, reason: String) -> Finding {
     Finding {
-        what: "an invoice is one that could have been written",
+        what: "an invoice and its credit notes could have been written",
         place: invoice_name(account, id),
         expected: "an invoice".to_owned(),
         found: reason,
@@ -120,6 +133,7 @@ fn unreadable(account: AccountId, id: InvoiceId, reason: String) -> Finding {
 async fn check_invoice(
     connection: &impl ConnectionTrait,
     invoice: &Invoice,
+    notes: Vec<&CreditNote>,
     findings: &mut Findings<'_>,
 ) -> Result<(), DbErr> {
     let content = &invoice.content;
@@ -138,13 +152,14 @@ async fn check_invoice(
         }
         Err(error) => return Err(error),
     };
-    if let Err(error) = prove(content, &record) {
-        findings.add(Finding {
+    match prove(content, &record) {
+        Ok(_) => credit_notes::recompute(invoice, &record, notes, findings),
+        Err(error) => findings.add(Finding {
             what: "a settlement is what the law gives",
             place: invoice.name(),
             expected: "what follows from its record".to_owned(),
             found: cause(&error),
-        });
+        }),
     }
     Ok(())
 }

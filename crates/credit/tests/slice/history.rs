@@ -57,6 +57,7 @@ on_both_backends! {
     /// R6.2: no statement changes a lot, except that its value falls; movements are history.
     async fn lots_and_movements_are_guarded_by_the_database(database: TestDatabase) {
         let world = World::new(&database).await;
+        world.books.excuse("what remains of a lot is what its movements leave");
         world.grant(100).await;
         let instant = florin_platform::column::At::from(world.now().await.plus_days(7));
         for (table, column, value) in FROZEN {
@@ -175,6 +176,7 @@ on_both_backends! {
     /// R6.1: value bought or redeemed belongs to a project, value granted to an account; one source, one lot.
     async fn the_database_knows_who_can_own_what_and_that_one_source_issues_one_lot(database: TestDatabase) {
         let world = World::new(&database).await;
+        world.books.excuse("a lot begins with what its ISSUED movement says");
         world.grant(100).await;
         let copy = |columns: &str| {
             format!(

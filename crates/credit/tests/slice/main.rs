@@ -2,6 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a test says what it expects")]
 
+mod books;
 mod history;
 mod jobs;
 mod orders;

@@ -35,12 +35,15 @@ use florin_platform::{
     wire,
 };
 use florin_settlement::{Currency, Instant, Money};
-use florin_testbed::TestDatabase;
+use florin_testbed::{Books, TestDatabase};
 use futures::StreamExt;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use tonic::{Request, Response, Status};
 
-use crate::outside::{Bank, Projects, Reversals, Till, Unissued};
+use crate::{
+    books::books,
+    outside::{Bank, Projects, Reversals, Till, Unissued},
+};
 
 const ISSUERS: &str = "
 issuers:
@@ -70,6 +73,7 @@ pub(crate) struct World {
     pub(crate) links: PaymentLinks,
     gate: Arc<dyn ProjectGate>,
     numbers: AtomicU32,
+    pub(crate) books: Books,
 }
 
 impl World {
@@ -97,6 +101,7 @@ impl World {
             project: ProjectId::from_u128(0),
             gate,
             numbers: AtomicU32::new(1),
+            books: books(database.url()),
             platform,
         };
         world.account = world.new_account("CORPORATION").await;

@@ -1,50 +1,17 @@
 //! After every test its books are audited (R14.3): whatever it did, nothing may differ.
 
-use std::sync::{Mutex, PoisonError};
-
 use florin_platform::{
     db::Db,
     finding::{AccountRange, Finding, Findings},
     id::AccountId,
     snapshot::Snapshot,
 };
+use florin_testbed::Books;
 use sea_orm::ConnectionTrait;
 
-/// The books of a database: audited when the value is dropped, unless the test fails anyway.
-#[derive(Debug)]
-pub(crate) struct Books {
-    url: String,
-    excused: Mutex<Vec<&'static str>>,
-}
-
-impl Books {
-    pub(crate) fn of(url: &str) -> Self {
-        Self { url: url.to_owned(), excused: Mutex::default() }
-    }
-
-    /// The test itself writes what contradicts a rule.
-    pub(crate) fn excuse(&self, what: &'static str) {
-        self.excused.lock().unwrap_or_else(PoisonError::into_inner).push(what);
-    }
-}
-
-impl Drop for Books {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            return;
-        }
-        let url = std::mem::take(&mut self.url);
-        // The runtime of the test is in the middle of something.
-        let audited = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(audit(&url))
-        });
-        let found = audited.join().expect("everything can be read");
-        let excused = self.excused.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = found.iter().filter(|finding| !excused.contains(&finding.what));
-        let found: Vec<_> = found.map(ToString::to_string).collect();
-        assert!(found.is_empty(), "the audit found differences:\n{}", found.join("\n"));
-    }
+/// The books of the database at `url`.
+pub(crate) fn books(url: &str) -> Books {
+    Books::of(url, |url| Box::pin(async move { audit(&url).await.iter().map(ToString::to_string).collect() }))
 }
 
 /// What the audit of the database at `url` finds.

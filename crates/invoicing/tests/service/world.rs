@@ -33,12 +33,12 @@ use florin_platform::{
     secret::ServerKey,
 };
 use florin_settlement::{Currency, Instant, Money, Restriction};
-use florin_testbed::TestDatabase;
+use florin_testbed::{Books, TestDatabase};
 use futures::StreamExt;
 use sea_orm::DbErr;
 use tonic::{Request, Status};
 
-use crate::books::Books;
+use crate::books::books;
 pub(crate) use crate::till::{Mood, Till};
 
 pub(crate) fn standings() -> florin_project::Standings {
@@ -145,7 +145,7 @@ impl World {
             links: PaymentLinks::new(&platform.key, "https://pay.example.com"),
             till,
             platform,
-            books: Books::of(database.url()),
+            books: books(database.url()),
         }
     }
 

@@ -19,7 +19,7 @@ use sea_orm::{ConnectionTrait, DbErr};
 
 const TABLES: [&str; 2] = [
     "CREATE TABLE told (what text NOT NULL, subject text NOT NULL, reference text NOT NULL)",
-    "CREATE TABLE moved (payment text NOT NULL, amount bigint NOT NULL)",
+    "CREATE TABLE moved (payment text NOT NULL, currency text NOT NULL, amount bigint NOT NULL)",
 ];
 
 /// Accepts the first payment of each reference, and can be made to fail.
@@ -86,8 +86,9 @@ impl Outcomes for Ledger {
             MoneyMoved::WentBack(amount) => (-1, amount),
             MoneyMoved::TakenBack(dispute) => (-1, dispute.amount),
         };
-        let text = "INSERT INTO moved (payment, amount) VALUES ($1, $2)";
-        let values = [payment.id.to_string().into(), (sign * amount.minor()).into()];
+        let text = "INSERT INTO moved (payment, currency, amount) VALUES ($1, $2, $3)";
+        let currency = amount.currency().code();
+        let values = [payment.id.to_string().into(), currency.into(), (sign * amount.minor()).into()];
         tx.execute_raw(sql(tx, text, values)).await?;
         Ok(())
     }

@@ -31,11 +31,11 @@ use florin_platform::{
     wire::parse_account,
 };
 use florin_settlement::{Currency, Instant, Money};
-use florin_testbed::TestDatabase;
+use florin_testbed::{Books, TestDatabase};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use tonic::{Request, Status};
 
-use crate::{ledger::Ledger, scripted::Scripted};
+use crate::{books::books, ledger::Ledger, scripted::Scripted};
 
 const ISSUERS: &str = "
 issuers:
@@ -64,22 +64,23 @@ pub(crate) struct World {
     pub(crate) account: AccountId,
     pub(crate) call: Call,
     numbers: AtomicU32,
+    pub(crate) books: Books,
 }
 
 impl World {
     pub(crate) async fn new(database: &TestDatabase) -> Self {
         let db = Db::connect(database.url()).await.expect("the database opens");
-        Self::with(db, Scripted::default()).await
+        Self::with(db, Scripted::default(), books(database.url())).await
     }
 
     /// A world whose provider proves at each call that no transaction is open.
     pub(crate) async fn watched(database: &TestDatabase) -> Self {
         let db = Db::connect(database.url()).await.expect("the database opens");
         let provider = Scripted::watching(&db);
-        Self::with(db, provider).await
+        Self::with(db, provider, books(database.url())).await
     }
 
-    async fn with(db: Db, provider: Scripted) -> Self {
+    async fn with(db: Db, provider: Scripted, books: Books) -> Self {
         let key = ServerKey::try_new(vec![7; 32]).expect("long enough");
         let platform = Platform { db, clock: Clock::Sandbox, key };
         Ledger::prepare(platform.db.migrator()).await;
@@ -106,6 +107,7 @@ impl World {
             account: AccountId::NONE,
             call: Call::by_job("test"),
             numbers: AtomicU32::new(0),
+            books,
         };
         world.account = world.new_account().await;
         world

@@ -33,9 +33,11 @@ use florin_project::{
     PortError, ProjectId, ProjectRpc, RatedLine, Receivables, ResourceRpc, Standings, UsageIntake, UsageRpc,
 };
 use florin_settlement::{Currency, Instant, Money, Month};
-use florin_testbed::TestDatabase;
+use florin_testbed::{Books, TestDatabase};
 use sea_orm::{ConnectionTrait, DbErr, Value};
 use tonic::{Request, Status};
+
+use crate::books::books;
 
 pub(crate) const ISSUERS: &str = include_str!("../../../server/seed/issuers.yaml");
 pub(crate) const CATALOGUE: &str = include_str!("../../../server/seed/catalogue.yaml");
@@ -96,6 +98,7 @@ pub(crate) struct House {
     pub(crate) platform: Platform,
     pub(crate) standings: Standings,
     debts: Arc<Debts>,
+    _books: Books,
     _database: TestDatabase,
 }
 
@@ -124,7 +127,8 @@ impl House {
             })
             .await
             .expect("the seeds load");
-        Self { platform, standings, debts, _database: database }
+        let _books = books(database.url());
+        Self { platform, standings, debts, _books, _database: database }
     }
 
     pub(crate) fn projects(&self) -> ProjectRpc {

@@ -33,6 +33,7 @@ mod m0020_money_movement;
 mod m0021_tax_status;
 mod m0022_series;
 mod m0023_recovered;
+mod m0024_legal_mentions;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_tax_status::Step),
             Box::new(m0022_series::Step),
             Box::new(m0023_recovered::Step),
+            Box::new(m0024_legal_mentions::Step),
         ]
     }
 }

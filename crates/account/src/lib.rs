@@ -21,7 +21,7 @@ pub mod seed;
 pub use domain::{
     account::{Account, AccountState, LANGUAGES, Profile},
     evidence::EvidenceKind,
-    issuer::Issuer,
+    issuer::{Issuer, LegalMentions},
     legal_form::LegalForm,
     parties::Parties,
     terms::TermsDocument,

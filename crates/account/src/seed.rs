@@ -2,6 +2,8 @@
 //!
 //! Loading is idempotent: what is there already is left as it is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use florin_platform::{db::Tx, violation::Violations};
 use florin_settlement::{Currency, Instant, Money, TaxRate};
@@ -9,7 +11,10 @@ use sea_orm::DbErr;
 use serde::Deserialize;
 
 use crate::{
-    domain::{issuer::Issuer, terms::TermsDocument},
+    domain::{
+        issuer::{Issuer, LegalMentions, MENTIONS_CHARACTERS_MAX},
+        terms::TermsDocument,
+    },
     store,
 };
 
@@ -84,6 +89,8 @@ struct IssuerEntry {
     billing_delay_seconds: i64,
     initial_credit_minimum_minor: i64,
     loyalty_rate: String,
+    #[serde(default)]
+    legal_mentions: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,6 +176,19 @@ impl IssuerEntry {
             counted,
             format!("must be from 1 to {SERIES_MAX}"),
         );
+        let is_language =
+            |code: &String| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase());
+        violations.check(
+            &format!("{field}.legal_mentions"),
+            self.legal_mentions.keys().all(is_language),
+            "languages must be ISO 639-1 codes",
+        );
+        let fits = |text: &String| (1..=MENTIONS_CHARACTERS_MAX).contains(&text.trim().chars().count());
+        violations.check(
+            &format!("{field}.legal_mentions"),
+            self.legal_mentions.values().all(fits),
+            format!("each text must have 1 to {MENTIONS_CHARACTERS_MAX} characters"),
+        );
         let (currency, loyalty_rate) = currency.zip(rate)?;
         Some(Issuer {
             initial_credit_minimum: Money::new(self.initial_credit_minimum_minor, currency),
@@ -184,6 +204,7 @@ impl IssuerEntry {
             series_prefix: self.series_prefix,
             series_count: self.series_count,
             billing_delay_seconds: self.billing_delay_seconds,
+            legal_mentions: LegalMentions::new(self.legal_mentions),
         })
     }
 }

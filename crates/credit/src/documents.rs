@@ -173,6 +173,7 @@ pub(crate) fn order_html(order: &CreditOrder, parties: &Parties) -> String {
     let mut mentions = vec![(words.terms)(CREDIT_MONTHS)];
     mentions.extend(order.withdrawable.then(|| (words.withdrawal)(WITHDRAWAL_DAYS)));
     mentions.extend(price.tax_mention.clone());
+    mentions.extend(parties.mentions.lines().map(str::to_owned));
     let mentions = mentions.iter().map(|text| format!("<p><small>{}</small></p>\n", escaped(text)));
     format!(
         "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head><meta charset=\"utf-8\"><title>{title}</title>\

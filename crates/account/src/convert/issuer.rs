@@ -35,5 +35,6 @@ pub(crate) fn issuer(issuer: &Issuer, served_countries: Vec<String>) -> wire::Is
             region: String::new(),
         }),
         served_countries,
+        legal_mentions: issuer.legal_mentions.by_language().clone().into_iter().collect(),
     }
 }

@@ -1,5 +1,7 @@
 //! The provider's legal entity that sells to an account.
 
+use std::collections::BTreeMap;
+
 use florin_platform::id::AccountId;
 use florin_settlement::{Currency, Money, TaxRate};
 
@@ -32,6 +34,38 @@ pub struct Issuer {
     pub initial_credit_minimum: Money,
     /// Share of what was paid in money that is earned as loyalty (R6.7).
     pub loyalty_rate: TaxRate,
+    /// What it must say on its documents.
+    pub legal_mentions: LegalMentions,
+}
+
+/// The longest text of legal mentions in one language, in characters.
+pub(crate) const MENTIONS_CHARACTERS_MAX: usize = 2000;
+
+/// What an issuer must say on its documents by law beside its name, address and VAT number (R8.6), by language: its form,
+/// its capital, where it is registered, how it is to be paid. Each line is a mention of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LegalMentions(BTreeMap<String, String>);
+
+impl LegalMentions {
+    /// Texts by language, an ISO 639-1 code.
+    #[must_use]
+    pub fn new(by_language: BTreeMap<String, String>) -> Self {
+        Self(by_language)
+    }
+
+    /// The texts, by language.
+    #[must_use]
+    pub const fn by_language(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// What is said to who reads `language`: in English if there is no such text, and in whatever language there is one
+    /// if there is none in English either. A document without its mentions is none.
+    #[must_use]
+    pub fn said_in(&self, language: &str) -> &str {
+        let text = self.0.get(language).or_else(|| self.0.get("en")).or_else(|| self.0.values().next());
+        text.map_or("", String::as_str)
+    }
 }
 
 impl Issuer {
@@ -41,5 +75,21 @@ impl Issuer {
     pub(crate) fn series_of(&self, account: AccountId) -> u32 {
         let series = account.as_u128() % u128::from(self.series_count.max(1));
         u32::try_from(series).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_are_said_in_the_language_of_the_reader_as_far_as_there_are_any() {
+        let of = |texts: &[(&str, &str)]| {
+            LegalMentions::new(texts.iter().map(|(code, text)| ((*code).into(), (*text).into())).collect())
+        };
+        let both = of(&[("en", "Registered"), ("fr", "Immatriculée")]);
+        assert_eq!([both.said_in("fr"), both.said_in("de")], ["Immatriculée", "Registered"]);
+        assert_eq!(of(&[("fr", "Immatriculée")]).said_in("de"), "Immatriculée");
+        assert_eq!(LegalMentions::default().said_in("en"), "");
     }
 }

@@ -9,6 +9,8 @@ pub struct Parties {
     pub language: String,
     /// The seller, line by line.
     pub seller: String,
+    /// What the seller must say by law, line by line.
+    pub mentions: String,
     /// The buyer, line by line; empty once their personal data is erased (R2.8).
     pub buyer: String,
 }
@@ -33,6 +35,7 @@ impl Parties {
                 &issuer.country,
                 &issuer.vat_number,
             ]),
+            mentions: issuer.legal_mentions.said_in(&profile.language).trim().to_owned(),
             buyer: lines(&[
                 &profile.organisation,
                 &person,

@@ -9,11 +9,15 @@ use florin_platform::{
 use florin_settlement::{Currency, Instant, TaxRate};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryResult};
 
-use crate::domain::{issuer::Issuer, legal_form::LegalForm};
+use crate::domain::{
+    issuer::{Issuer, LegalMentions},
+    legal_form::LegalForm,
+};
 
 const TABLE: &str = "issuer";
 const COLUMNS: &str = "id, legal_name, street, postal_code, city, country, vat_number, currency, series_prefix, \
-                       billing_delay_seconds, initial_credit_minimum, loyalty_rate, series_count";
+                       billing_delay_seconds, initial_credit_minimum, loyalty_rate, series_count, \
+                       legal_mentions";
 
 #[derive(Debug, FromQueryResult)]
 struct Row {
@@ -30,6 +34,7 @@ struct Row {
     initial_credit_minimum: Minor,
     loyalty_rate: String,
     series_count: i64,
+    legal_mentions: String,
 }
 
 impl TryFrom<Row> for Issuer {
@@ -37,7 +42,9 @@ impl TryFrom<Row> for Issuer {
 
     fn try_from(row: Row) -> Result<Self, CorruptRow> {
         let currency: Currency = row.currency.0;
+        let mentions = serde_json::from_str(&row.legal_mentions).map_err(CorruptRow::of(TABLE))?;
         Ok(Self {
+            legal_mentions: LegalMentions::new(mentions),
             loyalty_rate: TaxRate::parse(&row.loyalty_rate).map_err(CorruptRow::of(TABLE))?,
             initial_credit_minimum: row.initial_credit_minimum.money(currency),
             currency,
@@ -142,9 +149,11 @@ pub(crate) async fn vat_rate(
 pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr> {
     for issuer in &seed.issuers {
         let text = format!(
-            "INSERT INTO issuer ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+            "INSERT INTO issuer ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
              ON CONFLICT DO NOTHING"
         );
+        let mentions = serde_json::to_string(issuer.legal_mentions.by_language())
+            .map_err(|error| DbErr::Type(error.to_string()))?;
         let values = [
             issuer.id.as_str().into(),
             issuer.legal_name.as_str().into(),
@@ -159,8 +168,12 @@ pub(crate) async fn seed(tx: &Tx, seed: &crate::seed::Seed) -> Result<(), DbErr>
             issuer.initial_credit_minimum.minor().into(),
             issuer.loyalty_rate.to_string().into(),
             i64::from(issuer.series_count).into(),
+            mentions.as_str().into(),
         ];
         tx.execute_raw(sql(tx, &text, values)).await?;
+        // An issuer that was there before it could say anything.
+        let text = "UPDATE issuer SET legal_mentions = $2 WHERE id = $1 AND legal_mentions = '{}'";
+        tx.execute_raw(sql(tx, text, [issuer.id.as_str().into(), mentions.into()])).await?;
     }
     for row in &seed.countries {
         let text =

@@ -99,14 +99,15 @@ pub(crate) async fn insert_parties(
     order: OrderId,
     parties: &Parties,
 ) -> Result<(), DbErr> {
-    let text = "INSERT INTO credit_order_document (account_id, order_id, language, seller, buyer) \
-                VALUES ($1, $2, $3, $4, $5)";
+    let text = "INSERT INTO credit_order_document (account_id, order_id, language, seller, buyer, mentions) \
+                VALUES ($1, $2, $3, $4, $5, $6)";
     let values = [
         account.into(),
         order.into(),
         parties.language.as_str().into(),
         parties.seller.as_str().into(),
         parties.buyer.as_str().into(),
+        parties.mentions.as_str().into(),
     ];
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
@@ -117,13 +118,16 @@ pub(crate) async fn parties(
     account: AccountId,
     order: OrderId,
 ) -> Result<Option<Parties>, DbErr> {
-    let text =
-        "SELECT language, seller, buyer FROM credit_order_document WHERE account_id = $1 AND order_id = $2";
+    let text = "SELECT language, seller, buyer, mentions FROM credit_order_document \
+                WHERE account_id = $1 AND order_id = $2";
     let row = connection.query_one_raw(sql(connection, text, [account.into(), order.into()])).await?;
     row.map(|row| {
-        let (language, seller, buyer) =
-            (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        Ok(Parties { language, seller, buyer })
+        Ok(Parties {
+            language: row.try_get_by_index(0)?,
+            seller: row.try_get_by_index(1)?,
+            buyer: row.try_get_by_index(2)?,
+            mentions: row.try_get_by_index(3)?,
+        })
     })
     .transpose()
 }

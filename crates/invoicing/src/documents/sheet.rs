@@ -86,7 +86,7 @@ pub(super) fn of_invoice(sheet: &InvoiceSheet) -> Sheet {
         facts,
         items: items.collect(),
         sums: sums_of_invoice(words, content, prepaid),
-        mentions: mentions(words, &content.tax_lines, !content.totals.credit_applied.is_zero()),
+        mentions: mentions(words, parties, &content.tax_lines, !content.totals.credit_applied.is_zero()),
         ..blank(words, parties)
     }
 }
@@ -119,7 +119,7 @@ pub(super) fn of_credit_note(sheet: &CreditNoteSheet) -> Sheet {
         facts,
         items: items.collect(),
         sums,
-        mentions: mentions(words, &note.tax_lines, !totals.credit_returned.is_zero()),
+        mentions: mentions(words, parties, &note.tax_lines, !totals.credit_returned.is_zero()),
         ..blank(words, parties)
     }
 }
@@ -216,8 +216,8 @@ fn kind_name(words: &Words, kind: LotKind) -> &'static str {
     }
 }
 
-/// What must be said by law: of each rate once, and how credit is taxed (R7.4).
-fn mentions(words: &Words, tax_lines: &[TaxLine], has_credit: bool) -> Vec<String> {
+/// What must be said by law: of each rate once, how credit is taxed (R7.4), and of the seller.
+fn mentions(words: &Words, parties: &Parties, tax_lines: &[TaxLine], has_credit: bool) -> Vec<String> {
     let mut mentions: Vec<String> = Vec::new();
     for line in tax_lines.iter().filter(|line| !line.mention.is_empty()) {
         if !mentions.contains(&line.mention) {
@@ -227,6 +227,7 @@ fn mentions(words: &Words, tax_lines: &[TaxLine], has_credit: bool) -> Vec<Strin
     if has_credit {
         mentions.push(words.credit_mention.to_owned());
     }
+    mentions.extend(parties.mentions.lines().map(|line| line.trim().to_owned()));
     mentions
 }
 

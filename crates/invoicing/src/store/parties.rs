@@ -58,7 +58,8 @@ async fn latest(
 ) -> Result<BTreeMap<AccountId, (PartiesId, Parties)>, DbErr> {
     let (owned, values) = among(connection.get_database_backend(), "account_id", 1, accounts);
     let text = format!(
-        "SELECT account_id, id, language, seller, buyer FROM document_parties WHERE {owned} ORDER BY account_id, id"
+        "SELECT account_id, id, language, seller, buyer, mentions FROM document_parties WHERE {owned} \
+         ORDER BY account_id, id"
     );
     let mut found = BTreeMap::new();
     for row in connection.query_all_raw(sql(connection, &text, values)).await? {
@@ -66,6 +67,7 @@ async fn latest(
             language: row.try_get_by_index(2)?,
             seller: row.try_get_by_index(3)?,
             buyer: row.try_get_by_index(4)?,
+            mentions: row.try_get_by_index(5)?,
         };
         // The last one of an account stays.
         found.insert(row.try_get_by_index(0)?, (row.try_get_by_index(1)?, parties));
@@ -80,6 +82,7 @@ async fn insert(tx: &Tx, new: &[(AccountId, PartiesId, Parties)]) -> Result<(), 
         ("language", Field::Text),
         ("seller", Field::Text),
         ("buyer", Field::Text),
+        ("mentions", Field::Text),
     ];
     let mut set = Set::new(columns, new.len());
     for (account, id, parties) in new {
@@ -89,6 +92,7 @@ async fn insert(tx: &Tx, new: &[(AccountId, PartiesId, Parties)]) -> Result<(), 
             parties.language.as_str().into(),
             parties.seller.as_str().into(),
             parties.buyer.as_str().into(),
+            parties.mentions.as_str().into(),
         ]);
     }
     set.insert(tx, "document_parties").await
@@ -119,8 +123,8 @@ async fn of_document(
     id: Value,
 ) -> Result<Option<Parties>, DbErr> {
     let text = format!(
-        "SELECT parties.language, parties.seller, parties.buyer FROM {table} document JOIN document_parties parties \
-         ON parties.account_id = document.account_id AND parties.id = document.parties_id \
+        "SELECT parties.language, parties.seller, parties.buyer, parties.mentions FROM {table} document \
+         JOIN document_parties parties ON parties.account_id = document.account_id AND parties.id = document.parties_id \
          WHERE document.account_id = $1 AND document.id = $2"
     );
     let row = connection.query_one_raw(sql(connection, &text, [account.into(), id])).await?;
@@ -129,6 +133,7 @@ async fn of_document(
             language: row.try_get_by_index(0)?,
             seller: row.try_get_by_index(1)?,
             buyer: row.try_get_by_index(2)?,
+            mentions: row.try_get_by_index(3)?,
         })
     })
     .transpose()

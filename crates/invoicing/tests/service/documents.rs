@@ -88,6 +88,7 @@ on_both_backends! {
             "Montant dû TTC",
             "7.97 EUR",
             "paiement d'avance",
+            "SAS au capital de 10 000 EUR",
         ] {
             let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(said.contains(part.trim()), "{part} is missing in\n{said}");
@@ -113,7 +114,7 @@ on_both_backends! {
             }
         }
         set(&world, "UPDATE account SET language = 'de', given_name = 'Mallory', street = 'elsewhere'").await.expect("set");
-        set(&world, "UPDATE issuer SET legal_name = 'Another SAS'").await.expect("set");
+        set(&world, "UPDATE issuer SET legal_name = 'Another SAS', legal_mentions = '{\"de\":\"Kapital 1 EUR\"}'").await.expect("set");
         world.live_until("2027-06-01T06:00:00Z").await;
         let mut after = Vec::new();
         for name in &names {
@@ -123,6 +124,7 @@ on_both_backends! {
         }
         assert_eq!(after, before);
         for attempt in ["UPDATE document_parties SET seller = 'x'", "UPDATE document_parties SET buyer = 'x'",
+            "UPDATE document_parties SET mentions = 'x'",
             "DELETE FROM document_parties", "UPDATE invoice SET parties_id = id"] {
             assert!(set(&world, attempt).await.is_err(), "{attempt} was let through");
         }
@@ -149,6 +151,30 @@ on_both_backends! {
             let said = text(&world, &invoice.name).await;
             assert_eq!(said.lines().next(), Some(title));
         }
+    }
+
+    /// R8.6, R8.2: what an issuer must say is on all it issues, in the language of the buyer, else in English; and what is
+    /// issued later says what is to be said then.
+    async fn every_document_says_what_its_issuer_must_say(db: TestDatabase) {
+        let world = World::open(&db).await;
+        let (account, invoice) = billed(&world, "de").await;
+        let note = whole_note(&world, &invoice).await;
+        let invoices = world.invoices(account).await;
+        let purchase = invoices.iter().find(|invoice| invoice.kind() == Kind::Purchase).expect("a purchase");
+        for name in [&invoice.name, &purchase.name, &note.name] {
+            let said = text(&world, name).await;
+            assert!(said.ends_with("\nFlorin SAS, capital 10 000 EUR\n\nPayable at once.\n"), "{said}");
+            let html = document(&world, name, Format::Html).await.expect("a document");
+            let html = String::from_utf8(html.content).expect("text");
+            assert!(html.contains("<p><small>Florin SAS, capital 10 000 EUR</small></p>"), "{html}");
+        }
+        set(&world, "UPDATE issuer SET legal_mentions = '{\"de\":\"Kapital 1 EUR\"}'").await.expect("set");
+        let card = world.card(account).await;
+        world.buy(account, &invoice.project, 5, &card).await.expect("bought");
+        let invoices = world.invoices(account).await;
+        let latest = invoices.iter().rfind(|invoice| invoice.kind() == Kind::Purchase).expect("a purchase");
+        assert!(text(&world, &latest.name).await.ends_with("\nKapital 1 EUR\n"));
+        assert!(text(&world, &purchase.name).await.contains("capital 10 000 EUR"));
     }
 
     /// R7.9: what was credited, what came back as credit, what went back in money.

@@ -59,6 +59,11 @@ issuers:
     billing_delay_seconds: 21600
     initial_credit_minimum_minor: 3000
     loyalty_rate: "1"
+    legal_mentions:
+      en: |
+        Florin SAS, capital 10 000 EUR
+        Payable at once.
+      fr: SAS au capital de 10 000 EUR
 countries:
   - { country: FR, issuer: fr, in_eu: true }
 vat_rates:

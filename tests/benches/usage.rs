@@ -7,6 +7,10 @@
 //! | single events | 64 callers, one event a call | one row a transaction, one connection |
 //! | a look | `GetCurrentUsage` with many events | the same with few: events may not show |
 //!
+//! The baseline of both storings is what a program that only wants to keep the events would do: one connection, the same
+//! rows in batches of the same size, in the same order, an id that is known passed over and each new one told. It keeps no
+//! sums, holds no account and judges nothing; ours is to reach half of it while every event brings a second row.
+//!
 //! Run by `make bench`; `FLORIN_TEST_BENCH_EVENTS` says how many events a round has. Ratios within one run hold,
 //! absolute figures do not.
 

@@ -2,7 +2,8 @@
 //!
 //! | backend | form | because |
 //! |---|---|---|
-//! | PostgreSQL | `unnest($1::uuid[], $2::text[], …)` | one text whatever the number of rows, so that one plan is prepared, once; multi-row VALUES of varying sizes grow a connection without end |
+//! | PostgreSQL | `SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS note, …` | one text whatever the number of rows, so that one plan is prepared, once; multi-row VALUES of varying sizes grow a connection without end. Not in FROM, where each column is first copied to a store of its own: that is twice the time |
+//! | PostgreSQL, columns that are [`Kind::Often`] the same | `$1::uuid AS account_id`, if all of them are in all rows | an array costs for each of its elements, on both sides of the wire; two texts |
 //! | SQLite, writing | `VALUES (?, …), …` of fixed sizes | few texts, so that they stay prepared; there are no arrays |
 //! | SQLite, reading | one `VALUES` of all rows | as many queries for five hundred as for one |
 
@@ -40,18 +41,20 @@ pub enum Kind {
     Bytes,
     /// What may be absent.
     Optional(&'static Kind),
+    /// What is often the same in every row, as the account is: not all columns of a set can be.
+    Often(&'static Kind),
 }
 
 impl Kind {
     const fn cast(self) -> &'static str {
         match self {
-            Self::Uuid => "uuid[]",
-            Self::Text => "text[]",
-            Self::Number => "bigint[]",
-            Self::Instant => "timestamptz[]",
-            Self::Flag => "boolean[]",
-            Self::Bytes => "bytea[]",
-            Self::Optional(kind) => kind.cast(),
+            Self::Uuid => "uuid",
+            Self::Text => "text",
+            Self::Number => "bigint",
+            Self::Instant => "timestamptz",
+            Self::Flag => "boolean",
+            Self::Bytes => "bytea",
+            Self::Optional(kind) | Self::Often(kind) => kind.cast(),
         }
     }
 
@@ -63,7 +66,7 @@ impl Kind {
             Self::Instant => ArrayType::ChronoDateTimeUtc,
             Self::Flag => ArrayType::Bool,
             Self::Bytes => ArrayType::Bytes,
-            Self::Optional(kind) => kind.array(),
+            Self::Optional(kind) | Self::Often(kind) => kind.array(),
         }
     }
 
@@ -76,12 +79,16 @@ impl Kind {
             Self::Instant => DateTimeUtc::UNIX_EPOCH.into(),
             Self::Flag => false.into(),
             Self::Bytes => Vec::<u8>::new().into(),
-            Self::Optional(kind) => kind.filling(),
+            Self::Optional(kind) | Self::Often(kind) => kind.filling(),
         }
     }
 
     const fn is_optional(self) -> bool {
         matches!(self, Self::Optional(_))
+    }
+
+    const fn is_often_the_same(self) -> bool {
+        matches!(self, Self::Often(_))
     }
 
     /// The kind of an entity's column; none for one that no table here has.
@@ -280,36 +287,47 @@ impl Rows {
         self.in_parts(backend, sizes, |rows| text(&format!("(SELECT {columns} FROM (VALUES {rows})) AS v")))
     }
 
-    /// The relation `v` of PostgreSQL, and the arrays it is made of.
+    /// The relation `v` of PostgreSQL, and what it is made of.
     fn unnested(self) -> (String, Vec<Value>) {
-        let names = self.names();
         let any_optional = self.columns.iter().any(|(_, kind)| kind.is_optional());
-        let (mut casts, mut inner, mut outer, mut arrays) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut add = |name: String, kind: Kind, values: Vec<Value>| {
-            arrays.push(array(kind, values));
-            casts.push(format!("${}::{}", arrays.len(), kind.cast()));
-            inner.push(name);
+        let once = self.is_same_where_often();
+        let (mut inner, mut outer, mut binds) = (Vec::new(), Vec::new(), Vec::new());
+        let mut add = |name: &str, kind: Kind, mut values: Vec<Value>| {
+            let (place, cast) = (binds.len() + 1, kind.cast());
+            if once && kind.is_often_the_same() {
+                binds.push(values.swap_remove(0));
+                inner.push(format!("${place}::{cast} AS {name}"));
+            } else {
+                binds.push(array(kind, values));
+                inner.push(format!("unnest(${place}::{cast}[]) AS {name}"));
+            }
         };
         for ((name, kind), mut values) in self.columns.into_iter().zip(self.values) {
             if !kind.is_optional() {
-                add(name.to_owned(), kind, values);
+                add(name, kind, values);
                 outer.push(format!("u.{name}"));
                 continue;
             }
             let known = values.iter().map(|value| (!is_absent(value)).into()).collect();
             values.iter_mut().filter(|value| is_absent(value)).for_each(|value| *value = kind.filling());
-            add(name.to_owned(), kind, values);
-            add(format!("{name}_known"), Kind::Flag, known);
+            add(name, kind, values);
+            add(&format!("{name}_known"), Kind::Flag, known);
             outer.push(format!("CASE WHEN u.{name}_known THEN u.{name} END AS {name}"));
         }
-        let casts = casts.join(", ");
+        let inner = inner.join(", ");
         let relation = if any_optional {
-            let (outer, inner) = (outer.join(", "), inner.join(", "));
-            format!("(SELECT {outer} FROM unnest({casts}) AS u ({inner})) AS v")
+            format!("(SELECT {} FROM (SELECT {inner}) AS u) AS v", outer.join(", "))
         } else {
-            format!("unnest({casts}) AS v ({})", names.join(", "))
+            format!("(SELECT {inner}) AS v")
         };
-        (relation, arrays)
+        (relation, binds)
+    }
+
+    /// Whether every column that often is has the same value in all rows, of which there is one.
+    fn is_same_where_often(&self) -> bool {
+        self.columns.iter().zip(&self.values).all(|((_, kind), values)| {
+            !kind.is_often_the_same() || values.windows(2).all(|pair| pair[0] == pair[1])
+        })
     }
 
     /// Statements of as many rows as `sizes` say, which ends with 1.
@@ -367,7 +385,26 @@ mod tests {
         assert_eq!(
             text(1),
             "SELECT * FROM (SELECT u.id, CASE WHEN u.note_known THEN u.note END AS note \
-             FROM unnest($1::uuid[], $2::text[], $3::boolean[]) AS u (id, note, note_known)) AS v"
+             FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS note, unnest($3::boolean[]) AS note_known) \
+             AS u) AS v"
+        );
+    }
+
+    #[test]
+    fn postgres_is_given_once_what_is_the_same_in_every_row() {
+        let statement = |notes: [&str; 2]| {
+            let mut set = Set::new([("note", Kind::Often(&Kind::Text)), ("size", Kind::Number)], 2);
+            for (size, note) in (0_i64..).zip(notes) {
+                set.push([note.into(), size.into()]);
+            }
+            set.rows().related(DbBackend::Postgres, &SIZES, |v| format!("SELECT * FROM {v}")).remove(0)
+        };
+        let once = statement(["one", "one"]);
+        assert_eq!(once.sql, "SELECT * FROM (SELECT $1::text AS note, unnest($2::bigint[]) AS size) AS v");
+        assert_eq!(once.values.expect("binds").0[0], "one".into());
+        assert_eq!(
+            statement(["one", "two"]).sql,
+            "SELECT * FROM (SELECT unnest($1::text[]) AS note, unnest($2::bigint[]) AS size) AS v"
         );
     }
 

@@ -10,7 +10,7 @@ use florin_platform::{
     violation::Violations,
 };
 use florin_settlement::{Currency, Instant, MoneyError, RoundingError};
-use sea_orm::DbErr;
+use sea_orm::{DbErr, SqlErr};
 use tonic::{Code, Status};
 
 use crate::{
@@ -254,6 +254,12 @@ impl Error {
     #[must_use]
     pub fn is_contention(&self) -> bool {
         matches!(self, Self::Database(error) if is_contention(error))
+    }
+
+    /// Whether a row was inserted whose key is known.
+    pub(crate) fn is_known_already(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) mod holds;
 pub(crate) mod ingest;
 pub(crate) mod intake;
 pub(crate) mod lives;
+pub(crate) mod novelty;
 pub(crate) mod operate;
 pub(crate) mod plans;
 pub(crate) mod policy;

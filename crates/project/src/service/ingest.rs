@@ -7,19 +7,23 @@
 //! |---|---|
 //! | an id sent before | is looked up before its event is refused: sent again, an old event is DUPLICATE, not too old |
 //! | an id twice in one set | the first event that can be recorded is; the others are compared with it |
+//! | what nobody has sent | is inserted without looking for it: see [`super::novelty`] |
 //! | two clients, one id | the accounts are held, in id order: one after the other |
 //! | usage while the month is billed | the same lock: see [`super::usage::close`] |
 //! | why judge before the lock | so that senders of one account wait for writing alone; an account that has not changed since is judged right: see [`super::lives`] |
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use florin_platform::{clock::Clock, db::Tx, id::AccountId};
 use florin_settlement::Instant;
 
-use super::lives::{Known, Lives, Versions};
+use super::{
+    lives::{Known, Lives, Versions},
+    novelty::{Expected, Novelty},
+};
 use crate::{
     domain::{
         metering::{Acceptance, HourKey, Measured, Refused, UsageEvent, Verdict, place},
@@ -29,6 +33,7 @@ use crate::{
     store::{
         self,
         usage_event::{Added, Recorded, Rows},
+        usage_hour::Sums,
     },
 };
 
@@ -42,7 +47,6 @@ pub(crate) struct Batch {
 }
 
 type Key<'a> = (AccountId, &'a str);
-type Sums = BTreeMap<HourKey, (Measured, i64)>;
 
 /// What recording depends on besides the events.
 #[derive(Clone, Debug)]
@@ -53,6 +57,8 @@ pub(crate) struct Judge {
     pub(crate) acceptance: Acceptance,
     /// What the resources were.
     pub(crate) lives: Lives,
+    /// Whether what is sent is taken to be new.
+    pub(crate) novelty: Novelty,
 }
 
 /// The events of some batches, to be written in one transaction.
@@ -154,17 +160,23 @@ pub(crate) struct Foreseen<'b> {
     judged: Judged<'b>,
 }
 
-/// Records what of `group` can be recorded; a verdict for each event, batch by batch.
+/// Records what of `group` can be recorded; a verdict for each event, batch by batch. When nothing of it is expected to
+/// be known, it fails if something is.
 pub(crate) async fn record(
     tx: &Tx,
     judge: &Judge,
     group: &Group<'_>,
     foreseen: Option<&Foreseen<'_>>,
+    expected: Expected,
 ) -> Result<Vec<Vec<Verdict>>, Error> {
     let versions = florin_account::hold(tx, &group.accounts).await?;
+    let novelty = &judge.novelty;
     match foreseen.filter(|foreseen| foreseen.versions == versions) {
-        Some(foreseen) => write(tx, group, &foreseen.judged).await,
-        None => write(tx, group, &judged_anew(tx, judge, group, &versions).await?).await,
+        Some(foreseen) => write(tx, group, &foreseen.judged, novelty, expected).await,
+        None => {
+            let judged = judged_anew(tx, judge, group, &versions).await?;
+            write(tx, group, &judged, novelty, expected).await
+        }
     }
 }
 
@@ -180,21 +192,31 @@ async fn judged_anew<'b>(
     group.judge(judge.acceptance, judge.clock.now(tx).await?, &known)
 }
 
-async fn write(tx: &Tx, group: &Group<'_>, judged: &Judged<'_>) -> Result<Vec<Vec<Verdict>>, Error> {
+async fn write(
+    tx: &Tx,
+    group: &Group<'_>,
+    judged: &Judged<'_>,
+    novelty: &Novelty,
+    expected: Expected,
+) -> Result<Vec<Vec<Verdict>>, Error> {
     let Judged { now, places, chosen, candidates, rows, sums } = judged;
     let events = &group.events;
     let made = rows.lock().unwrap_or_else(PoisonError::into_inner).take();
     let rows = made.unwrap_or_else(|| group.rows(*now, candidates));
-    let added = store::usage_event::insert(tx, rows).await?;
+    let added = match expected {
+        Expected::New => store::usage_event::insert_new(tx, rows).await?,
+        Expected::Anything => store::usage_event::insert(tx, rows).await?,
+    };
     let mut new = vec![false; events.len()];
     for index in candidates {
         new[*index] = added.contains(key(events[*index].0));
     }
+    let add = async |sums: &Sums| store::usage_hour::add(tx, sums, &novelty.of(expected, sums.keys())).await;
     match &added {
-        Added::Everything => store::usage_hour::add(tx, sums).await?,
+        Added::Everything => add(sums).await?,
         Added::Some(_) => {
             let newly = candidates.iter().copied().filter(|index| new[*index]);
-            store::usage_hour::add(tx, &group.summed(places, newly)?).await?;
+            add(&group.summed(places, newly)?).await?;
         }
     }
     let known = known(tx, events, chosen, &new).await?;

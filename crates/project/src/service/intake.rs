@@ -12,6 +12,7 @@
 //! | memory | at most [`IntakeLimits::waiting_max`] events wait or are written; a stream waits for room, which stops it being read; a call waits a moment and is then refused as overload |
 //! | streams | at most [`IntakeLimits::streams_max`], each of which must send something in time |
 //! | a transaction | at most [`GROUP_MAX`] events, or one batch |
+//! | what was sent before | a group of which something was, against what was expected, is written a second time: see [`super::novelty`] |
 //! | one bad batch | a group that fails is written batch by batch: each gets its own answer |
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
@@ -21,8 +22,9 @@ use sea_orm::DbBackend;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
-    ingest::{self, Batch, Group, Judge},
+    ingest::{self, Batch, Foreseen, Group, Judge},
     lives::Lives,
+    novelty::{Expected, Novelty},
 };
 use crate::{
     domain::metering::{Acceptance, BATCH_EVENTS_MAX, Verdict},
@@ -89,7 +91,8 @@ impl UsageIntake {
     pub fn new(platform: &Platform, acceptance: Acceptance, limits: IntakeLimits) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
-        let judge = Judge { clock: platform.clock, acceptance, lives: Lives::default() };
+        let (lives, novelty) = (Lives::default(), Novelty::default());
+        let judge = Judge { clock: platform.clock, acceptance, lives, novelty };
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let is_postgres = platform.db.backend() == DbBackend::Postgres;
         let writers = if is_postgres { cores.clamp(WRITERS_MIN, WRITERS_MAX) } else { WRITERS_MIN };
@@ -190,9 +193,24 @@ impl Writer {
         let Self { platform, judge, .. } = self;
         let group = &Group::of(batches);
         let now = platform.clock.now(platform.db.reader()).await?;
-        let foreseen = &group.foresee(judge, now)?;
-        let work = |tx: Tx| async move { ingest::record(&tx, judge, group, foreseen.as_ref()).await };
-        platform.db.write(work).await
+        let foreseen = group.foresee(judge, now)?;
+        if judge.novelty.next() == Expected::New {
+            match self.record_as(Expected::New, group, foreseen.as_ref()).await {
+                Err(error) if error.is_known_already() => judge.novelty.disappointed(),
+                done => return done,
+            }
+        }
+        self.record_as(Expected::Anything, group, foreseen.as_ref()).await
+    }
+
+    async fn record_as(
+        &self,
+        expected: Expected,
+        group: &Group<'_>,
+        foreseen: Option<&Foreseen<'_>>,
+    ) -> Result<Vec<Vec<Verdict>>, Error> {
+        let work = |tx: Tx| async move { ingest::record(&tx, &self.judge, group, foreseen, expected).await };
+        self.platform.db.write(work).await
     }
 }
 

@@ -70,15 +70,15 @@ pub(crate) fn rows<'e>(
     events: impl ExactSizeIterator<Item = (&'e UsageEvent, &'e str)>,
 ) -> Rows {
     let columns = [
-        ("account_id", Kind::Uuid),
+        ("account_id", Kind::Often(&Kind::Uuid)),
         ("event_id", Kind::Text),
         ("resource_id", Kind::Uuid),
         ("usage_micros", Kind::Number),
         ("units", Kind::Number),
         ("fraction", Kind::Number),
         ("label", Kind::Text),
-        ("source", Kind::Text),
-        ("received_micros", Kind::Number),
+        ("source", Kind::Often(&Kind::Text)),
+        ("received_micros", Kind::Often(&Kind::Number)),
     ];
     let count = events.len();
     let mut set = Set::new(columns, count);
@@ -96,6 +96,12 @@ pub(crate) fn rows<'e>(
         ]);
     }
     Rows { set, count }
+}
+
+/// Adds `events`, none of whose ids is known; fails at the table's key if one is.
+pub(crate) async fn insert_new(tx: &Tx, events: Rows) -> Result<Added, DbErr> {
+    events.set.insert(tx, TABLE).await?;
+    Ok(Added::Everything)
 }
 
 /// Adds those of `events` whose ids are not known, in one statement. The accounts are held, so that nobody else adds

@@ -27,6 +27,9 @@ use crate::domain::{
 
 const TABLE: &str = "usage_hour";
 
+/// What events add to each hour, and how many they are; in the order of the table's key.
+pub(crate) type Sums = BTreeMap<HourKey, (Measured, i64)>;
+
 /// A month as it is stored: 202703.
 pub(crate) fn number_of(month: Month) -> i64 {
     i64::from(month.year()) * 100 + i64::from(month.month())
@@ -37,14 +40,17 @@ pub(crate) fn month_of(number: i64) -> Result<Month, CorruptRow> {
     Month::parse(&format!("{:04}-{:02}", number / 100, number % 100)).map_err(CorruptRow::of(TABLE))
 }
 
-/// Adds to the sums, in one statement on PostgreSQL and two on SQLite, whose guard refuses an INSERT of what is
-/// there even when it would become an UPDATE.
-pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> Result<(), DbErr> {
+/// Adds to the sums. On PostgreSQL in one statement, and another for those taken to be `new`, which fails at the table's
+/// key if one is not; on SQLite in two, whose guard refuses an INSERT of what is there even when it would become an
+/// UPDATE.
+pub(crate) async fn add(tx: &Tx, sums: &Sums, new: &HashSet<&HourKey>) -> Result<(), DbErr> {
     if let Some(hour) = sums.keys().map(|key| key.hour).min() {
         let accounts: BTreeSet<AccountId> = sums.keys().map(|key| key.account).collect();
         super::standing::hurry(tx, hour, &accounts.into_iter().collect::<Vec<_>>()).await?;
     }
     if tx.get_database_backend() == DbBackend::Postgres {
+        let (new, other): (Vec<_>, Vec<_>) = sums.iter().partition(|(key, _)| new.contains(key));
+        set(new.into_iter()).insert(tx, TABLE).await?;
         let text = |rows: &str| {
             format!(
                 "INSERT INTO usage_hour ({COLUMNS}) SELECT {COLUMNS} FROM {rows} \
@@ -52,7 +58,7 @@ pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> R
                 added("excluded")
             )
         };
-        return set(sums.iter()).execute(tx, text).await.map(|_| ());
+        return set(other.into_iter()).execute(tx, text).await.map(|_| ());
     }
     let text = |rows: &str| {
         format!(
@@ -67,7 +73,7 @@ pub(crate) async fn add(tx: &Tx, sums: &BTreeMap<HourKey, (Measured, i64)>) -> R
     let known = set(sums.iter()).query(tx, text).await?;
     let known = known.iter().map(key).collect::<Result<HashSet<_>, _>>()?;
     let new = set(sums.iter().filter(|(key, _)| !known.contains(*key)));
-    new.insert(tx, "usage_hour").await
+    new.insert(tx, TABLE).await
 }
 
 const COLUMNS: &str = "account_id, project_id, billed_with, resource_id, plan, hour_at, usage_month, units, \
@@ -84,13 +90,13 @@ fn added(of: &str) -> String {
 
 fn set<'a>(sums: impl Iterator<Item = (&'a HourKey, &'a (Measured, i64))>) -> Set<10> {
     let columns = [
-        ("account_id", Kind::Uuid),
-        ("project_id", Kind::Uuid),
-        ("billed_with", Kind::Number),
+        ("account_id", Kind::Often(&Kind::Uuid)),
+        ("project_id", Kind::Often(&Kind::Uuid)),
+        ("billed_with", Kind::Often(&Kind::Number)),
         ("resource_id", Kind::Uuid),
-        ("plan", Kind::Text),
+        ("plan", Kind::Often(&Kind::Text)),
         ("hour_at", Kind::Instant),
-        ("usage_month", Kind::Number),
+        ("usage_month", Kind::Often(&Kind::Number)),
         ("units", Kind::Number),
         ("fraction", Kind::Number),
         ("event_count", Kind::Number),

@@ -263,6 +263,27 @@ on_both_backends! {
         assert_eq!(house.count("usage_event").await, 2);
     }
 
+    /// R5.4: what is taken to be new because this replica has not written it, and is known to another, is written once.
+    async fn what_another_replica_wrote_is_added_to_and_not_written_twice(db: TestDatabase) {
+        let house = House::open(db).await;
+        let (account, project) = house.funded("replicas@example.com").await;
+        let bucket = resource(&house, account, &project, EGRESS).await;
+        house.now_is("2027-03-10T00:00:00Z").await;
+        let (one, two) = (house.usage(), house.usage());
+        let when = "2027-03-05T10:00:00Z";
+        for (rpc, id) in [(&one, "a"), (&two, "b"), (&one, "c"), (&two, "d")] {
+            let answer = record(rpc, vec![event(id, &bucket, "1.5", when)]).await;
+            assert_eq!(counts(&answer), (1, 0, 0), "{id}: another event in the same hour");
+        }
+        // An hour nobody has seen goes along with one the other replica has.
+        let new = event("e", &bucket, "1.5", "2027-03-05T11:00:00Z");
+        assert_eq!(counts(&record(&one, vec![new, event("d", &bucket, "1.5", when)]).await), (1, 1, 0));
+        let lines = due(&house, account, &project, "2027-03").await;
+        let quantities: Vec<_> = lines.iter().map(|line| line.quantity.value().to_string()).collect();
+        assert_eq!(quantities, ["7.5"]);
+        assert_eq!((house.count("usage_event").await, house.count("usage_hour").await), (5, 2));
+    }
+
     /// R5.4: an id is looked up before its event is found too old.
     async fn an_old_event_sent_again_is_a_duplicate_not_too_old(db: TestDatabase) {
         let house = House::open(db).await;

@@ -6,6 +6,7 @@
 //! | PostgreSQL, columns that are [`Kind::Often`] the same | `$1::uuid AS account_id`, if all of them are in all rows | an array costs for each of its elements, on both sides of the wire; two texts |
 //! | SQLite, writing | `VALUES (?, …), …` of fixed sizes | few texts, so that they stay prepared; there are no arrays |
 //! | SQLite, reading | one `VALUES` of all rows | as many queries for five hundred as for one |
+//! | SQLite, as a relation | `LIMIT` as many rows as there are | it is told how few they are: of `VALUES` it supposes a million, and scans the table they are joined to instead of looking them up |
 
 use std::iter;
 
@@ -261,7 +262,7 @@ impl Rows {
             let text = |rows: &str| format!("INSERT INTO {table} ({names}) SELECT {names} FROM {rows}");
             self.related(backend, &SIZES, text)
         } else {
-            self.in_parts(backend, &SIZES, |rows| format!("INSERT INTO {table} ({names}) VALUES {rows}"))
+            self.in_parts(backend, &SIZES, |_, rows| format!("INSERT INTO {table} ({names}) VALUES {rows}"))
         };
         for statement in statements {
             tx.execute_raw(statement).await?;
@@ -284,7 +285,9 @@ impl Rows {
         }
         let columns = (1..).zip(self.names()).map(|(n, name)| format!("column{n} AS {name}"));
         let columns = columns.collect::<Vec<_>>().join(", ");
-        self.in_parts(backend, sizes, |rows| text(&format!("(SELECT {columns} FROM (VALUES {rows})) AS v")))
+        self.in_parts(backend, sizes, |count, rows| {
+            text(&format!("(SELECT {columns} FROM (VALUES {rows}) LIMIT {count}) AS v"))
+        })
     }
 
     /// The relation `v` of PostgreSQL, and what it is made of.
@@ -331,7 +334,12 @@ impl Rows {
     }
 
     /// Statements of as many rows as `sizes` say, which ends with 1.
-    fn in_parts(self, backend: DbBackend, sizes: &[usize], text: impl Fn(&str) -> String) -> Vec<Statement> {
+    fn in_parts(
+        self,
+        backend: DbBackend,
+        sizes: &[usize],
+        text: impl Fn(usize, &str) -> String,
+    ) -> Vec<Statement> {
         let width = self.columns.len();
         let row = format!("({})", vec!["?"; width].join(","));
         let mut open = self.count;
@@ -341,7 +349,7 @@ impl Rows {
             if open < size {
                 continue;
             }
-            let text = text(&vec![row.as_str(); size].join(","));
+            let text = text(size, &vec![row.as_str(); size].join(","));
             while open >= size {
                 let mut values = Vec::with_capacity(size * width);
                 for _ in 0..size {
@@ -410,7 +418,7 @@ mod tests {
 
     #[test]
     fn sqlite_has_few_texts_and_every_row_once() {
-        let statements = set(1234).in_parts(DbBackend::Sqlite, &SIZES, |rows| rows.to_owned());
+        let statements = set(1234).in_parts(DbBackend::Sqlite, &SIZES, |_, rows| rows.to_owned());
         assert_eq!(statements.len(), 1 + 2 + 3 + 4);
         let binds = statements.iter().filter_map(|statement| statement.values.as_ref());
         let ids = binds.flat_map(|values| values.0.iter().step_by(2)).cloned().collect::<Vec<_>>();
@@ -420,6 +428,6 @@ mod tests {
     #[test]
     fn no_row_is_no_statement() {
         assert!(set(0).related(DbBackend::Postgres, &SIZES, str::to_owned).is_empty());
-        assert!(set(0).in_parts(DbBackend::Sqlite, &SIZES, str::to_owned).is_empty());
+        assert!(set(0).in_parts(DbBackend::Sqlite, &SIZES, |_, rows| rows.to_owned()).is_empty());
     }
 }

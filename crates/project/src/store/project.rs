@@ -365,14 +365,15 @@ pub(crate) async fn billable(
 ) -> Result<Vec<BillableProject>, DbErr> {
     let later = if after.is_some() { "AND (p.account_id, p.created_at, p.id) > ($4, $5, $6)" } else { "" };
     let last = Month::of(period.to().minus(std::time::Duration::from_micros(1)));
+    // Without the OFFSET PostgreSQL would make a table of everybody's intervals for each page of projects.
     let text = format!(
         "SELECT p.account_id, p.created_at, p.id, p.grace_ends_at FROM project p \
          WHERE (EXISTS (SELECT 1 FROM resource_interval i \
             WHERE i.account_id = p.account_id AND i.project_id = p.id \
-            AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2)) \
+            AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2) LIMIT 1 OFFSET 0) \
          OR EXISTS (SELECT 1 FROM usage_hour h WHERE h.account_id = p.account_id AND h.project_id = p.id \
             AND h.billed_with <= {} AND h.billed_with > COALESCE((SELECT MAX(c.month) FROM usage_closing c \
-               WHERE c.account_id = p.account_id AND c.project_id = p.id), 0))) {later} \
+               WHERE c.account_id = p.account_id AND c.project_id = p.id), 0) LIMIT 1 OFFSET 0)) {later} \
          ORDER BY p.account_id, p.created_at, p.id LIMIT $3",
         number_of(last)
     );

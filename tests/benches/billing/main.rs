@@ -2,11 +2,20 @@
 //!
 //! | figure | ours | baseline |
 //! |---|---|---|
-//! | invoices | a run of one worker over accounts with five resources and four lots each, from its division to its completion | on one connection as well, the rows that run has written, read back beforehand, written by one statement a table and batch into another database of the same schema, guards and keys |
+//! | invoices | a run of one worker over accounts with five resources and four lots each, from its division to its completion | on one connection as well, the rows that run has written, read back beforehand, written by one statement a table and batch into another database of the same schema, guards, keys and settings |
 //! | batches | the same | a transaction an account |
 //! | growth | all accounts | half of them |
-//! | workers | two workers | one |
-//! | memory | the most this process held more during the run over all accounts | over half of them |
+//! | workers, on PostgreSQL | two workers | one |
+//! | memory | the most this process held during the run over all accounts | over half of them |
+//!
+//! Each round is a process of its own, and the databases are made by others, so that no round finds in memory what
+//! something else has left there, and so that rounds can be asked for one by one:
+//!
+//! ```text
+//! billing --bench                     both databases, every round
+//! billing --bench sqlite              one database, every round
+//! billing --bench sqlite whole        one round; its figures, a line each
+//! ```
 //!
 //! Run by `make bench`; `FLORIN_TEST_BENCH_ACCOUNTS` says how many accounts. Ratios within one run hold, absolute
 //! figures do not.
@@ -18,24 +27,29 @@
 
 mod nobody;
 mod replay;
+mod rounds;
 mod world;
 
-use std::time::Duration;
-
 use florin_testbed::Backend;
-use world::World;
-
-/// As many projects a transaction as `billing_batch` says by default.
-const BATCH: u32 = 200;
+use rounds::{Figures, Round};
 
 fn main() {
+    let mut asked = std::env::args().skip(1).collect::<Vec<_>>();
     // `cargo test --benches` and `--list` only ask whether it starts.
-    if !std::env::args().any(|argument| argument == "--bench") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for backend in Backend::ALL {
-        runtime.block_on(measure(backend));
+    let Some(place) = asked.iter().position(|argument| argument == "--bench") else { return };
+    asked.remove(place);
+    let accounts = accounts_asked();
+    let backend = |name: &String| Backend::ALL.into_iter().find(|backend| backend.name() == name).unwrap();
+    match asked.as_slice() {
+        [] => Backend::ALL.into_iter().for_each(|backend| compare(backend, accounts)),
+        [name] => compare(backend(name), accounts),
+        [what, name, accounts] if what == "database" => {
+            println!(
+                "{}",
+                rounds::runtime().block_on(world::furnished(backend(name), accounts.parse().unwrap()))
+            );
+        }
+        [name, round, ..] => print!("{}", Round::named(round).measure(backend(name), accounts)),
     }
 }
 
@@ -45,51 +59,42 @@ fn accounts_asked() -> u32 {
     asked.unwrap_or(20_000).max(400)
 }
 
-async fn measure(backend: Backend) {
-    let accounts = accounts_asked();
-    println!("\n{backend}: billing, {accounts} accounts × 5 resources × 4 lots, {BATCH} a batch");
-
-    let few = World::with_accounts(backend, accounts / 2).await;
-    let (half, half_memory) = few.run(BATCH, 1).await;
-    few.close().await;
-
-    let many = World::with_accounts(backend, accounts).await;
-    let (whole, whole_memory) = many.run(BATCH, 1).await;
-    let copy = World::with_accounts(backend, accounts).await;
-    let (baseline, rows) = replay::write_again(&many, &copy, BATCH).await;
-    if backend == Backend::Postgres {
-        println!("  {:.0} % of the updates of lots stayed on their page", many.hot_share().await * 100.0);
-    }
-    many.close().await;
-    copy.close().await;
-
-    let shared = World::with_accounts(backend, accounts).await;
-    let (together, _) = shared.run(BATCH, 2).await;
-    shared.close().await;
-
-    let singly = (accounts / 10).min(1000);
-    let single = World::with_accounts(backend, singly).await;
-    let (one_by_one, _) = single.run(1, 1).await;
-    single.close().await;
-
-    let rate = |invoices: u32, time: Duration| f64::from(invoices) / time.as_secs_f64();
+/// Every round of one database, and what they say of each other.
+fn compare(backend: Backend, accounts: u32) {
+    println!("\n{backend}: billing, {accounts} accounts × 5 resources × 4 lots, {} a batch", rounds::BATCH);
+    let [half, whole, single] = [Round::Half, Round::Whole, Round::Single].map(|round| apart(backend, round));
     println!(
-        "  invoices: {:.2} of raw ({:.0} against {:.0} invoices/s, {rows} rows)",
-        rate(accounts, whole) / rate(accounts, baseline),
-        rate(accounts, whole),
-        rate(accounts, baseline)
+        "  invoices: {:.2} of raw ({:.0} against {:.0} invoices/s, {:.0} rows)",
+        whole.figure("raw seconds") / whole.figure("seconds"),
+        whole.rate("seconds"),
+        whole.rate("raw seconds"),
+        whole.figure("rows")
     );
     println!(
         "  batches: {:.1} times a transaction an account ({:.0} invoices/s)",
-        rate(accounts, whole) / rate(singly, one_by_one),
-        rate(singly, one_by_one)
+        whole.rate("seconds") / single.rate("seconds"),
+        single.rate("seconds")
     );
-    println!("  two workers: {:.2} times one", whole.as_secs_f64() / together.as_secs_f64());
-    println!("  twice the accounts: {:.2} times as long", whole.as_secs_f64() / half.as_secs_f64());
-    match (half_memory, whole_memory) {
-        (Some(half), Some(whole)) => {
-            println!("  memory: {whole:.1} MB more at most, {half:.1} MB with half the accounts");
-        }
-        (None, _) | (_, None) => println!("  memory of the process cannot be read on this machine"),
+    println!("  twice the accounts: {:.2} times as long", whole.figure("seconds") / half.figure("seconds"));
+    println!(
+        "  memory: {:.1} MB at most, {:.1} MB with half the accounts ({:.1} and {:.1} MB before)",
+        whole.figure("megabytes at most"),
+        half.figure("megabytes at most"),
+        whole.figure("megabytes before"),
+        half.figure("megabytes before")
+    );
+    // SQLite has one writer, and a run on it one worker.
+    if backend == Backend::Postgres {
+        let shared = apart(backend, Round::Workers);
+        println!("  two workers: {:.2} times one", whole.figure("seconds") / shared.figure("seconds"));
+        println!(
+            "  {:.0} % of the updates of lots stayed on their page",
+            whole.figure("updates on page") * 100.0
+        );
     }
+}
+
+/// A round in a process of its own.
+fn apart(backend: Backend, round: Round) -> Figures {
+    Figures::parse(&rounds::again(&[backend.name(), round.name()]))
 }

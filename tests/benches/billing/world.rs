@@ -11,11 +11,11 @@ use florin_api::{
 };
 use florin_invoicing::{BillingRuns, Debts, MoneyOutcomes, jobs::BillingRunJob};
 use florin_payment::Payments;
-use florin_platform::{Platform, clock::Clock, db::Db, job::Job};
+use florin_platform::{Platform, clock::Clock, db::Db, job::Job, secret::ServerKey};
 use florin_project::Standings;
 use florin_settlement::Instant;
 use florin_testbed::{Backend, TestDatabase};
-use florin_tests::{florin, florin::Florin};
+use florin_tests::florin::Florin;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 
 use crate::nobody::Nobody;
@@ -37,53 +37,74 @@ const CLONED: [&str; 9] = [
 /// The number ids of the first copy begin with; those of the template begin with a time, and come before.
 pub(crate) const FIRST_COPY: u32 = 0x0200_0000;
 
-/// A database full of accounts, and Florin's parts on it that bill them.
+/// Makes a database with `accounts` accounts, each with one project, five resources and four lots that together pay
+/// for a month; its address. Nobody takes it away but the test bed, at its end: whoever is given it is another process.
+pub(crate) async fn furnished(backend: Backend, accounts: u32) -> String {
+    let database = TestDatabase::create(backend).await;
+    let florin = Florin::start(&database).await;
+    furnish(&florin).await;
+    florin.stop().await;
+    let raw = database.connect().await;
+    multiply(&raw, accounts - 1).await;
+    raw.close().await.unwrap();
+    let url = database.url().to_owned();
+    std::mem::forget(database);
+    url
+}
+
+/// Florin's parts that bill, on a database full of accounts.
 pub(crate) struct World {
-    pub(crate) database: TestDatabase,
     pub(crate) raw: DatabaseConnection,
     pub(crate) accounts: u32,
     platform: Platform,
 }
 
+/// What a run took.
+pub(crate) struct Ran {
+    pub(crate) time: Duration,
+    /// What this process held before.
+    pub(crate) megabytes_before: f64,
+    /// The most it held meanwhile.
+    pub(crate) megabytes_at_most: f64,
+}
+
 impl World {
-    /// A database with `accounts` accounts, each with one project, five resources and four lots that together pay
-    /// for a month.
-    pub(crate) async fn with_accounts(backend: Backend, accounts: u32) -> Self {
-        let database = TestDatabase::create(backend).await;
-        let florin = Florin::start(&database).await;
-        furnish(&florin).await;
-        florin.stop().await;
-        let raw = database.connect().await;
-        multiply(&raw, accounts - 1).await;
-        let settings = florin::config(&database);
+    /// The one with `accounts` accounts at `url`, at the settlement instant of the month.
+    pub(crate) async fn at(url: &str, accounts: u32) -> Self {
         let standings = Standings::new(Clock::Sandbox, Arc::new(Debts));
-        let db = Db::connect(database.url()).await.unwrap().keeping(Arc::new(standings));
-        let platform = Platform { db, clock: Clock::Sandbox, key: settings.server_key };
+        let db = Db::connect(url).await.unwrap().keeping(Arc::new(standings));
+        let key = ServerKey::try_new(vec![1; 32]).unwrap();
+        let platform = Platform { db, clock: Clock::Sandbox, key };
         let clock = platform.clock;
         let settlement = Instant::parse(SETTLEMENT).unwrap();
         let moved =
             platform.db.write::<_, DbErr, _>(|tx| async move { clock.move_to(&tx, settlement).await });
         moved.await.unwrap();
-        Self { database, raw, accounts, platform }
+        let raw = platform.db.reader().clone();
+        Self { raw, accounts, platform }
     }
 
-    /// Runs the month; how long it took, and how many megabytes more than before this process held at most.
-    pub(crate) async fn run(&self, batch: u32, workers: u32) -> (Duration, Option<f64>) {
+    /// Runs the month.
+    pub(crate) async fn run(&self, batch: u32, workers: u32) -> Ran {
         let payments = Payments::new(self.platform.clone(), Arc::new(Nobody), Arc::new(MoneyOutcomes));
         let runs = BillingRuns::new(self.platform.clone(), payments).with_batch(batch).with_workers(workers);
         let job = BillingRunJob::new(self.platform.clone(), runs);
         forget_peak();
-        let held = megabytes("VmRSS:");
+        let megabytes_before = megabytes("VmRSS:");
         let begun = Stopwatch::now();
         while job.run(u32::MAX).await.unwrap() > 0 {}
-        let time = begun.elapsed();
-        let more = megabytes("VmHWM:").zip(held).map(|(most, held)| most - held);
+        let ran = Ran { time: begun.elapsed(), megabytes_before, megabytes_at_most: megabytes("VmHWM:") };
         let invoices =
             self.count("SELECT CAST(COUNT(*) AS bigint) FROM invoice WHERE kind = 'MONTHLY'").await;
         assert_eq!(invoices, i64::from(self.accounts), "every account has its invoice");
         let owed = self.count("SELECT CAST(COUNT(*) AS bigint) FROM debt").await;
         assert_eq!(owed, 0, "lots pay for all of it");
-        (time, more)
+        ran
+    }
+
+    /// The connection Florin writes on, with its settings.
+    pub(crate) fn writer(&self) -> &DatabaseConnection {
+        self.platform.db.migrator()
     }
 
     pub(crate) async fn count(&self, text: &str) -> i64 {
@@ -100,12 +121,6 @@ impl World {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let hot = self.count(&of("n_tup_hot_upd")).await;
         hot as f64 / self.count(&of("n_tup_upd")).await.max(1) as f64
-    }
-
-    pub(crate) async fn close(self) {
-        self.raw.close().await.unwrap();
-        drop(self.platform);
-        drop(self.database);
     }
 }
 
@@ -186,7 +201,10 @@ async fn multiply(raw: &DatabaseConnection, times: u32) {
             raw.execute_unprepared(&text).await.unwrap();
         }
     }
-    raw.execute_unprepared("ANALYZE").await.unwrap();
+    // What is known of the tables a run writes to is nothing, as before anybody's first run.
+    for table in CLONED {
+        raw.execute_unprepared(&format!("ANALYZE {table}")).await.unwrap();
+    }
 }
 
 /// The columns of a table, and their types.
@@ -203,14 +221,32 @@ pub(crate) async fn columns(raw: &DatabaseConnection, table: &str) -> Vec<(Strin
     rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap())).collect()
 }
 
+/// The tables whose rows belong to accounts.
+pub(crate) async fn tables_of_accounts(raw: &DatabaseConnection) -> Vec<String> {
+    let text = match raw.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT c.table_name::text FROM information_schema.columns c \
+             JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+             WHERE c.table_schema = 'public' AND c.column_name = 'account_id' AND t.table_type = 'BASE TABLE'"
+        }
+        _ => {
+            "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND c.name = 'account_id'"
+        }
+    };
+    let rows = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), text)).await.unwrap();
+    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
 /// Linux tells the most a process held since this was written.
 fn forget_peak() {
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-fn megabytes(what: &str) -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with(what))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib as f64 / 1024.0)
+/// What Linux says this process holds; not a number elsewhere.
+fn megabytes(what: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(what));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or(f64::NAN) / 1024.0
 }

@@ -3,7 +3,9 @@
 //! | figure | ours | baseline |
 //! |---|---|---|
 //! | storing | one gRPC stream, 1000 events a batch, few sums | the same rows into a copy of the table, ids checked: one `unnest` statement per batch on PostgreSQL, a prepared loop per batch on SQLite |
-//! | storing with sums | the same, every event of a batch a sum of its own | the same |
+//! | storing, two hundred sums | the same, two hundred resources measured in every batch, in one hour | the same |
+//! | storing, new sums | the same, every event the first of its sum | the same |
+//! | storing, known sums | the same, every event of a batch in a sum of its own, which is there already | the same |
 //! | single events | 64 callers, one event a call | one row a transaction, one connection |
 //! | a look | `GetCurrentUsage` with many events | the same with few: events may not show |
 //!
@@ -37,7 +39,9 @@ use uuid::Uuid;
 
 const BATCH: usize = 1000;
 const ROUNDS: usize = 3;
-const RESOURCES: usize = 200;
+/// As many as a project may have of the family; with the hours of the month, sums for three rounds.
+const RESOURCES: usize = 500;
+const HOURS: usize = 24 * 25;
 const EGRESS: &str = "plans/object-egress";
 
 fn main() {
@@ -64,6 +68,8 @@ struct Bench {
     resources: Vec<String>,
     raw: DatabaseConnection,
     next: usize,
+    /// Where the events of the present spread begin.
+    first: usize,
 }
 
 async fn measure(backend: Backend) {
@@ -77,10 +83,17 @@ async fn measure(backend: Backend) {
     florin.advance_to("2027-03-28T00:00:00Z").await;
     let raw = database.connect().await;
     create_copy(&raw, backend).await;
-    let mut bench = Bench { florin, customer, project, resources, raw, next: 0 };
+    let mut bench = Bench { florin, customer, project, resources, raw, next: 0, first: 0 };
 
     println!("\n{backend}: measured usage, {} events a round, {BATCH} a batch", events_of_a_round());
-    for (name, spread) in [("storing", Spread::FewSums), ("storing with sums", Spread::SumEach)] {
+    let spreads = [
+        ("storing, ten sums a batch", Spread::FewSums),
+        ("storing, two hundred sums a batch", Spread::SumPerResource),
+        ("storing, every event a new sum", Spread::NewSums),
+        ("storing, every event a known sum of its own", Spread::KnownSums),
+    ];
+    for (name, spread) in spreads {
+        bench.first = bench.next;
         let (mut ours, mut baseline) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let events = bench.events(events_of_a_round(), spread);
@@ -120,21 +133,34 @@ fn median(mut times: Vec<Duration>) -> Duration {
 enum Spread {
     /// Ten resources in one hour.
     FewSums,
-    /// Every event has an hour and resource of its own in its batch.
-    SumEach,
+    /// Two hundred resources in one hour.
+    SumPerResource,
+    /// Every event has an hour and resource of its own, as long as there are hours.
+    NewSums,
+    /// Every event has an hour and resource of its own in its batch, and has been measured before.
+    KnownSums,
+}
+
+impl Spread {
+    /// The resource and the hour of the event `n`.
+    const fn place(self, n: usize) -> (usize, usize) {
+        match self {
+            Self::FewSums => (n % 10, 0),
+            Self::SumPerResource => (n % 200, 0),
+            Self::NewSums => (n % RESOURCES, 1 + (n / RESOURCES) % (HOURS - 1)),
+            Self::KnownSums => (n % RESOURCES, 1 + (n / RESOURCES) % 10),
+        }
+    }
 }
 
 impl Bench {
     fn events(&mut self, count: usize, spread: Spread) -> Vec<UsageEvent> {
         let from = Instant::parse("2027-03-02T00:00:00Z").unwrap();
-        let first = self.next;
+        let (first, of_spread) = (self.next, self.first);
         self.next += count;
         (first..first + count)
             .map(|n| {
-                let (resource, hour) = match spread {
-                    Spread::FewSums => (n % 10, 0),
-                    Spread::SumEach => (n % RESOURCES, (n / RESOURCES) % (24 * 25)),
-                };
+                let (resource, hour) = spread.place(n - of_spread);
                 let when = from.plus_seconds(hour as u64 * 3600 + (n % 3600) as u64);
                 UsageEvent {
                     id: format!("0198{n:032}"),
@@ -207,7 +233,7 @@ impl Bench {
 
     /// What a backend's memory has grown to after batches of all sizes.
     async fn memory(&mut self) {
-        let events = self.events(40_000, Spread::SumEach);
+        let events = self.events(40_000, Spread::NewSums);
         let mut rest = events.as_slice();
         for size in (1..400).cycle() {
             if rest.is_empty() {
@@ -247,7 +273,7 @@ async fn looks(backend: Backend) {
     }
     florin.advance_to("2027-03-28T00:00:00Z").await;
     let raw = database.connect().await;
-    let mut bench = Bench { florin, customer, project, resources, raw, next: 0 };
+    let mut bench = Bench { florin, customer, project, resources, raw, next: 0, first: 0 };
     let mut first = None;
     let largest = events_of_a_round() * 10;
     for events in [largest / 100, largest / 10, largest] {

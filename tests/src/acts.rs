@@ -8,10 +8,11 @@ use florin_api::{
     },
     invoicing::v1::{Invoice, ListInvoicesRequest, invoice},
     money::{Decimal, Money},
+    operation::v1::ListNoticesRequest,
     payment::v1::{CreatePaymentMethodRequest, PaymentMethod, PaymentMethodKind},
     project::v1::{
-        AddResourceRequest, CreateProjectRequest, GetProjectRequest, Project, RemoveResourceRequest,
-        Resource, create_project_request::Funding,
+        AddResourceRequest, ConfirmProjectDeletionRequest, CreateProjectRequest, GetProjectRequest, Project,
+        RemoveResourceRequest, RequestProjectDeletionRequest, Resource, create_project_request::Funding,
     },
     sandbox::v1::{ApprovePaymentRequest, DeclinePaymentRequest},
 };
@@ -90,6 +91,42 @@ impl Florin {
         self.approve(&card.name).await;
         let project = customer.create_project(Some(Funding::PaymentMethod(card.name))).await;
         (customer, project.expect("the project is created").name)
+    }
+
+    /// A customer whose March was billed and paid by card, and its invoice: 456 hours of an instance, 50.62 net, 60.74
+    /// with VAT.
+    pub async fn customer_billed(&self) -> (Customer, Invoice) {
+        let (ada, project) = self.customer_with_project("ada").await;
+        let instance = ada.add(&project, "plans/b3-8", "1").await.expect("a resource").name;
+        self.advance_to("2027-03-20T07:30:00Z").await;
+        ada.remove(&instance).await;
+        self.advance_to("2027-04-01T07:00:00Z").await;
+        let invoice = ada.invoices(invoice::Kind::Monthly).await.remove(0);
+        assert_eq!(invoice.state(), invoice::State::Paid);
+        (ada, invoice)
+    }
+
+    /// The token to delete a project with that was mailed to `account` last.
+    pub async fn mailed_deletion_token(&self, account: &str) -> String {
+        let request = ListNoticesRequest {
+            parent: account.to_owned(),
+            kinds: vec!["project.deletion-token".to_owned()],
+            ..Default::default()
+        };
+        let notices = self.operator.notices().list_notices(request).await.expect("notices").into_inner();
+        let body = &notices.notices.first().expect("a token was mailed").body;
+        let token = body.lines().map(str::trim).find(|line| line.len() == 43);
+        token.expect("the notice has a token").to_owned()
+    }
+
+    /// Deletes a project as its customer does, in two steps.
+    pub async fn delete_project(&self, customer: &Customer, project: &str) -> Project {
+        let projects = || customer.caller.projects();
+        let request = RequestProjectDeletionRequest { name: project.to_owned(), ..Default::default() };
+        projects().request_project_deletion(request).await.expect("a token is mailed");
+        let token = self.mailed_deletion_token(&customer.account).await;
+        let request = ConfirmProjectDeletionRequest { name: project.to_owned(), token, ..Default::default() };
+        projects().confirm_project_deletion(request).await.expect("it is being deleted").into_inner()
     }
 
     /// A customer without a payment method, whose first project a voucher of one euro has made ACTIVE.

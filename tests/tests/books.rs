@@ -20,17 +20,6 @@ use florin_tests::{
     florin::{Customer, Florin},
 };
 
-/// A customer whose March was billed and paid by card, and its invoice: 50.62 net, 60.74 with VAT.
-async fn billed(florin: &Florin) -> (Customer, Invoice) {
-    let (ada, project) = florin.customer_with_project("ada").await;
-    let instance = ada.add(&project, "plans/b3-8", "1").await.unwrap().name;
-    florin.advance_to("2027-03-20T07:30:00Z").await;
-    ada.remove(&instance).await;
-    florin.advance_to("2027-04-01T07:00:00Z").await;
-    let invoice = ada.invoices(invoice::Kind::Monthly).await.remove(0);
-    (ada, invoice)
-}
-
 async fn dispute(florin: &Florin, payment: &str, amount: Option<Money>) {
     let request =
         DisputePaymentRequest { name: payment.to_owned(), amount_incl_tax: amount, ..Default::default() };
@@ -108,7 +97,7 @@ on_both_backends! {
     /// customer's.
     async fn a_credited_loss_is_none_and_money_that_comes_then_goes_back(db: TestDatabase) {
         let florin = Florin::start(&db).await;
-        let (ada, invoice) = billed(&florin).await;
+        let (ada, invoice) = florin.customer_billed().await;
         dispute(&florin, &invoice.payment, None).await;
         write_off(&florin, &ada).await;
         assert_eq!(balances(&db, [HELD, LOST]).await, [0, 6074]);
@@ -130,7 +119,7 @@ on_both_backends! {
     /// lost as well, until it comes back.
     async fn what_a_bank_takes_of_an_invoice_that_was_given_up_is_given_up(db: TestDatabase) {
         let florin = Florin::start(&db).await;
-        let (ada, invoice) = billed(&florin).await;
+        let (ada, invoice) = florin.customer_billed().await;
         dispute(&florin, &invoice.payment, Some(euros(20))).await;
         write_off(&florin, &ada).await;
         dispute(&florin, &invoice.payment, Some(euros(30))).await;

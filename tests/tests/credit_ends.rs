@@ -8,12 +8,8 @@ use florin_api::{
         credit, credit_order,
     },
     invoicing::v1::invoice,
-    operation::v1::ListNoticesRequest,
     payment::v1::{GetPaymentRequest, payment},
-    project::v1::{
-        CheckFundingRequest, ConfirmProjectDeletionRequest, PlaceHoldRequest, Project,
-        RequestProjectDeletionRequest, project,
-    },
+    project::v1::{CheckFundingRequest, PlaceHoldRequest, project},
     sandbox::v1::{DisputePaymentRequest, WinDisputeRequest},
 };
 use florin_testbed::on_both_backends;
@@ -44,20 +40,6 @@ async fn customer(florin: &Florin) -> (Customer, String, String) {
     let card = ada.card("card-frictionless").await.name;
     let project = ada.create_project(None).await.unwrap().name;
     (ada, card, project)
-}
-
-async fn deleted(florin: &Florin, ada: &Customer, project: &str) -> Project {
-    let request = RequestProjectDeletionRequest { name: project.to_owned(), ..Default::default() };
-    ada.caller.projects().request_project_deletion(request).await.unwrap();
-    let request = ListNoticesRequest {
-        parent: ada.account.clone(),
-        kinds: vec!["project.deletion-token".to_owned()],
-        ..Default::default()
-    };
-    let notices = florin.operator.notices().list_notices(request).await.unwrap().into_inner().notices;
-    let token = notices[0].body.lines().map(str::trim).find(|line| line.len() == 43).unwrap().to_owned();
-    let request = ConfirmProjectDeletionRequest { name: project.to_owned(), token, ..Default::default() };
-    ada.caller.projects().confirm_project_deletion(request).await.unwrap().into_inner()
 }
 
 on_both_backends! {
@@ -150,7 +132,7 @@ on_both_backends! {
         florin.advance_to("2027-03-02T07:30:00Z").await;
         let dispute = DisputePaymentRequest { name: disputed.payment.clone(), ..Default::default() };
         florin.operator.payment_outcomes().dispute_payment(dispute).await.unwrap();
-        assert_eq!(deleted(&florin, &ada, &project).await.state(), project::State::Deleting);
+        assert_eq!(florin.delete_project(&ada, &project).await.state(), project::State::Deleting);
         let win = WinDisputeRequest { name: disputed.payment, ..Default::default() };
         florin.operator.payment_outcomes().win_dispute(win).await.unwrap();
         let states: Vec<_> = ada.credits().await.iter().map(Credit::state).collect();

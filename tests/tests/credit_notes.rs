@@ -25,18 +25,6 @@ async fn finance(florin: &Florin, db: &TestDatabase, name: &str) -> Caller {
     florin.anonymous.with_token(&service_token_of(db, name, &[Role::Finance]).await)
 }
 
-/// A customer whose March was billed and paid by card, and its invoice: 456 hours of an instance.
-async fn billed(florin: &Florin) -> (Customer, Invoice) {
-    let (ada, project) = florin.customer_with_project("ada").await;
-    let instance = ada.add(&project, "plans/b3-8", "1").await.unwrap().name;
-    florin.advance_to("2027-03-20T07:30:00Z").await;
-    ada.remove(&instance).await;
-    florin.advance_to("2027-04-01T07:00:00Z").await;
-    let invoice = ada.invoices(invoice::Kind::Monthly).await.remove(0);
-    assert_eq!(invoice.state(), invoice::State::Paid);
-    (ada, invoice)
-}
-
 fn whole(invoice: &Invoice) -> CreateCreditNoteRequest {
     CreateCreditNoteRequest {
         invoice: invoice.name.clone(),
@@ -69,7 +57,7 @@ on_both_backends! {
     /// R7.9: the customer reads what was credited, and the payment tells what went back.
     async fn a_credited_invoice_gives_its_money_back_through_the_provider(db: TestDatabase) {
         let florin = Florin::start(&db).await;
-        let (ada, invoice) = billed(&florin).await;
+        let (ada, invoice) = florin.customer_billed().await;
         let denied = create(&ada.caller, whole(&invoice)).await.unwrap_err();
         assert_eq!(denied.code(), Code::PermissionDenied);
         let vera = finance(&florin, &db, "vera").await;
@@ -95,7 +83,7 @@ on_both_backends! {
             ..florin_tests::florin::config(&db)
         };
         let florin = Florin::start_with(settings).await;
-        let (ada, invoice) = billed(&florin).await;
+        let (ada, invoice) = florin.customer_billed().await;
         let (vera, otto) = (finance(&florin, &db, "vera").await, finance(&florin, &db, "otto").await);
         create(&vera, units_of_first_line(&invoice, 7)).await.unwrap();
         let asked = create(&vera, units_of_first_line(&invoice, 7)).await.unwrap();
@@ -122,7 +110,7 @@ on_both_backends! {
     /// R3.7: who pays what a bank took back gets it back once the dispute is won, and not more than once.
     async fn what_was_paid_in_place_of_a_disputed_payment_goes_back_once_it_is_won(db: TestDatabase) {
         let florin = Florin::start(&db).await;
-        let (ada, invoice) = billed(&florin).await;
+        let (ada, invoice) = florin.customer_billed().await;
         let request = DisputePaymentRequest { name: invoice.payment.clone(), ..Default::default() };
         florin.operator.payment_outcomes().dispute_payment(request).await.unwrap();
         assert!(ada.credits().await.iter().all(|credit| said(credit.remaining_amount.as_ref()) == "0.00 EUR"), "no loyalty");

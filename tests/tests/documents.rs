@@ -10,11 +10,7 @@ use florin_api::{
         Invoice, InvoiceDocument, invoice, invoice_document::Format,
     },
     money::Decimal,
-    operation::v1::ListNoticesRequest,
-    project::v1::{
-        ConfirmProjectDeletionRequest, GrantRightRequest, RecordUsageRequest, RequestProjectDeletionRequest,
-        RevokeRightRequest, Right, UsageEvent, right,
-    },
+    project::v1::{GrantRightRequest, RecordUsageRequest, RevokeRightRequest, Right, UsageEvent, right},
 };
 use florin_platform::wire;
 use florin_server::client::Caller;
@@ -22,7 +18,7 @@ use florin_settlement::Instant;
 use florin_testbed::on_both_backends;
 use florin_tests::{
     acts::said,
-    florin::{Customer, Florin, refusal},
+    florin::{Florin, refusal},
 };
 use tonic::{Code, Status};
 
@@ -70,20 +66,6 @@ async fn record(florin: &Florin, events: Vec<UsageEvent>) {
     assert_eq!(answer.counts.unwrap().accepted_count, count);
 }
 
-async fn delete(florin: &Florin, ada: &Customer, project: &str) {
-    let request = RequestProjectDeletionRequest { name: project.to_owned(), ..Default::default() };
-    ada.caller.projects().request_project_deletion(request).await.unwrap();
-    let request = ListNoticesRequest {
-        parent: ada.account.clone(),
-        kinds: vec!["project.deletion-token".to_owned()],
-        ..Default::default()
-    };
-    let notices = florin.operator.notices().list_notices(request).await.unwrap().into_inner().notices;
-    let token = notices[0].body.lines().map(str::trim).find(|line| line.len() == 43).unwrap().to_owned();
-    let request = ConfirmProjectDeletionRequest { name: project.to_owned(), token, ..Default::default() };
-    ada.caller.projects().confirm_project_deletion(request).await.unwrap();
-}
-
 /// What the French issuer must say in English.
 async fn mentions(by: &Caller) -> Vec<String> {
     let request = GetIssuerRequest { name: "issuers/fr".to_owned() };
@@ -125,7 +107,7 @@ on_both_backends! {
         ada.add(&project, "plans/metal-s", "1").await.unwrap();
         florin.advance_to("2027-05-11T00:00:00Z").await;
         record(&florin, vec![event("four", &egress, "100", "2027-05-10T13:00:00Z")]).await;
-        delete(&florin, &ada, &project).await;
+        florin.delete_project(&ada, &project).await;
         florin.advance_to("2027-05-13T00:00:00Z").await;
         let mentions = mentions(&ada.caller).await;
         for (kind, title) in [

@@ -54,12 +54,6 @@ async fn told(florin: &Florin, account: &str, kind: &str) -> Vec<String> {
     notices.into_iter().map(|notice| notice.body).collect()
 }
 
-/// The token that was mailed last.
-async fn mailed(florin: &Florin, who: &Customer) -> String {
-    let body = told(florin, &who.account, "project.deletion-token").await.remove(0);
-    body.lines().map(str::trim).find(|line| line.len() == 43).unwrap().to_owned()
-}
-
 fn metadata(status: &Status, key: &str) -> String {
     status.get_error_details().error_info().unwrap().metadata[key].clone()
 }
@@ -166,26 +160,26 @@ on_both_backends! {
         ask_deletion(&ada, &project).await.unwrap();
         let status = ask_deletion(&ada, &project).await.unwrap_err();
         assert_eq!(refusal(&status), (Code::ResourceExhausted, "DELETION_REQUEST_RATE_LIMITED".to_owned()));
-        let first = mailed(&florin, &ada).await;
+        let first = florin.mailed_deletion_token(&ada.account).await;
         let withdraw = WithdrawProjectDeletionRequest { name: project.clone(), ..Default::default() };
         ada.caller.projects().withdraw_project_deletion(withdraw).await.unwrap();
         assert_eq!(refusal(&confirm(&ada, &project, &first, "").await.unwrap_err()).1, "DELETION_NOT_REQUESTED");
 
         florin.advance_to("2027-03-01T09:00:00Z").await;
         ask_deletion(&ada, &project).await.unwrap();
-        let old = mailed(&florin, &ada).await;
+        let old = florin.mailed_deletion_token(&ada.account).await;
         florin.advance_to("2027-03-02T09:30:00Z").await;
         assert_eq!(refusal(&confirm(&ada, &project, &old, "").await.unwrap_err()).1, "DELETION_TOKEN_EXPIRED");
         ask_deletion(&ada, &project).await.unwrap();
         for _ in 0..5 {
             assert_eq!(refusal(&confirm(&ada, &project, &old, "").await.unwrap_err()).1, "DELETION_TOKEN_WRONG");
         }
-        let guessed = mailed(&florin, &ada).await;
+        let guessed = florin.mailed_deletion_token(&ada.account).await;
         assert_eq!(refusal(&confirm(&ada, &project, &guessed, "").await.unwrap_err()).1, "DELETION_NOT_REQUESTED");
 
         florin.advance_to("2027-03-02T10:00:00Z").await;
         ask_deletion(&ada, &project).await.unwrap();
-        let token = mailed(&florin, &ada).await;
+        let token = florin.mailed_deletion_token(&ada.account).await;
         assert_eq!(refusal(&confirm(&eve, &project, &token, "").await.unwrap_err()).1, "NOT_FOUND");
         let order = ada.order(&project, 5).await.name;
         let answers = join_all((0..4).map(|_| confirm(&ada, &project, &token, "bye"))).await;

@@ -18,6 +18,11 @@ mod store;
 pub mod jobs;
 pub mod seed;
 
+/// What the messages of other slices take from this one.
+pub mod wire {
+    pub use crate::convert::tax_status::tax_category;
+}
+
 pub use domain::{
     account::{Account, AccountState, LANGUAGES, Profile},
     evidence::EvidenceKind,

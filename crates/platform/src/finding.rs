@@ -87,6 +87,14 @@ pub struct AccountRange {
     pub last: AccountId,
 }
 
+impl AccountRange {
+    /// Every account.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { first: AccountId::from_u128(0), last: AccountId::from_u128(u128::MAX) }
+    }
+}
+
 /// A rule as a query that returns the rows that break it.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {

@@ -80,7 +80,9 @@ fn evidence(evidence: &CountryEvidence) -> wire::CountryEvidence {
     }
 }
 
-fn tax_category(category: TaxCategory) -> WireTaxCategory {
+/// Renders a VAT category.
+#[must_use]
+pub fn tax_category(category: TaxCategory) -> WireTaxCategory {
     match category {
         TaxCategory::Standard => WireTaxCategory::Standard,
         TaxCategory::ReverseCharge => WireTaxCategory::ReverseCharge,

@@ -1,13 +1,14 @@
 //! Credit orders on the wire.
 
-use florin_api::{account::v1::TaxCategory as WireTaxCategory, credit::v1 as wire};
+use florin_account::wire::tax_category;
+use florin_api::credit::v1 as wire;
 use florin_platform::{
     etag,
     id::AccountId,
     violation::Violations,
     wire::{decimal, money, timestamp},
 };
-use florin_settlement::{Currency, Instant, Money, MoneyError, TaxCategory};
+use florin_settlement::{Currency, Instant, Money, MoneyError};
 
 use super::{account, project_of};
 use crate::{
@@ -218,14 +219,4 @@ pub(crate) fn preview(preview: &CreditOrder, at: Instant) -> wire::PreviewCredit
 /// An order that was not placed has no identity.
 pub(crate) fn unplaced(order: wire::CreditOrder) -> wire::CreditOrder {
     wire::CreditOrder { name: String::new(), number: String::new(), etag: String::new(), ..order }
-}
-
-fn tax_category(category: TaxCategory) -> WireTaxCategory {
-    match category {
-        TaxCategory::Standard => WireTaxCategory::Standard,
-        TaxCategory::ReverseCharge => WireTaxCategory::ReverseCharge,
-        TaxCategory::OutOfScope => WireTaxCategory::OutOfScope,
-        // No treatment of a customer gives these (R8.4).
-        TaxCategory::ZeroRated | TaxCategory::Exempt => WireTaxCategory::Unspecified,
-    }
 }

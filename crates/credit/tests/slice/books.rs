@@ -4,7 +4,6 @@
 use florin_platform::{
     db::Db,
     finding::{AccountRange, Findings},
-    id::AccountId,
     snapshot::Snapshot,
 };
 use florin_testbed::Books;
@@ -20,7 +19,7 @@ async fn audit(url: String) -> Vec<String> {
     let mut found = Vec::new();
     let mut take = |finding: florin_platform::finding::Finding| found.push(finding.to_string());
     let mut findings = Findings::new(&mut take);
-    let all = AccountRange { first: AccountId::from_u128(0), last: AccountId::from_u128(u128::MAX) };
+    let all = AccountRange::all();
     florin_payment::audit::check(&snapshot, all, &mut findings).await.expect("payments");
     florin_credit::audit::check(&snapshot, all, &mut findings).await.expect("credit");
     florin_credit::audit::check_campaigns(&snapshot, &mut findings).await.expect("campaigns");

@@ -1,8 +1,9 @@
 //! Invoices and estimates on the wire.
 
+use florin_account::wire::tax_category;
 use florin_api::{
-    account::v1::TaxCategory as WireTaxCategory, credit::v1::FundingKind as WireFundingKind,
-    google::r#type::Date, invoicing::v1 as wire, project::v1::PlanFamily as WirePlanFamily,
+    credit::v1::FundingKind as WireFundingKind, google::r#type::Date, invoicing::v1 as wire,
+    project::v1::PlanFamily as WirePlanFamily,
 };
 use florin_credit::{order_name, project_name};
 use florin_payment::payment_name;
@@ -12,7 +13,7 @@ use florin_platform::{
     wire::{decimal, money, parse_account, parse_child, timestamp},
 };
 use florin_project::{ProjectId, resource_name};
-use florin_settlement::{FundingKind, LotKind, Month, PlanFamily, TaxCategory};
+use florin_settlement::{FundingKind, LotKind, Month, PlanFamily};
 
 use crate::{
     domain::{
@@ -177,16 +178,6 @@ pub(crate) fn tax_line(line: &TaxLine) -> wire::TaxLine {
         base: Some(money(line.base)),
         tax: Some(money(line.tax)),
         mention: line.mention.clone(),
-    }
-}
-
-pub(crate) fn tax_category(category: TaxCategory) -> WireTaxCategory {
-    match category {
-        TaxCategory::Standard => WireTaxCategory::Standard,
-        TaxCategory::ReverseCharge => WireTaxCategory::ReverseCharge,
-        TaxCategory::OutOfScope => WireTaxCategory::OutOfScope,
-        // No treatment gives these (R8.4); the wire has no word for them.
-        TaxCategory::ZeroRated | TaxCategory::Exempt => WireTaxCategory::Unspecified,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The journal on the wire.
 
-use florin_account::ledger::LedgerAccount;
+use florin_account::{ledger::LedgerAccount, wire::tax_category};
 use florin_api::invoicing::v1 as wire;
 use florin_platform::{
     violation::Violations,
@@ -8,10 +8,7 @@ use florin_platform::{
 };
 use florin_settlement::{LotKind, Period, TaxCategory};
 
-use super::{
-    billing_run::issuer_id,
-    invoice::{funding_kind, tax_category},
-};
+use super::{billing_run::issuer_id, invoice::funding_kind};
 use crate::service::journal::{JournalEntry, LedgerTotal, Part};
 
 /// Reads an ExportJournal request: whose journal, and of when.

@@ -3,7 +3,6 @@
 use florin_platform::{
     db::Db,
     finding::{AccountRange, Finding, Findings},
-    id::AccountId,
     snapshot::Snapshot,
 };
 use florin_testbed::Books;
@@ -28,7 +27,7 @@ pub(crate) async fn audit_as_seen_by(connection: &impl ConnectionTrait) -> Vec<F
     let mut found = Vec::new();
     let mut take = |finding| found.push(finding);
     let mut findings = Findings::new(&mut take);
-    let all = AccountRange { first: AccountId::from_u128(0), last: AccountId::from_u128(u128::MAX) };
+    let all = AccountRange::all();
     florin_payment::audit::check(connection, all, &mut findings).await.expect("payments");
     florin_credit::audit::check(connection, all, &mut findings).await.expect("credit");
     florin_invoicing::audit::check(connection, all, &mut findings).await.expect("invoices and ledger");

@@ -7,7 +7,6 @@ use florin_account::ledger::LedgerAccount;
 use florin_platform::{
     db::{Db, sql},
     finding::{AccountRange, Finding, Findings},
-    id::AccountId,
     snapshot::Snapshot,
 };
 use florin_settlement::Currency;
@@ -25,7 +24,7 @@ async fn audit(url: String) -> Vec<String> {
     let mut found = Vec::new();
     let mut take = |finding: Finding| found.push(finding.to_string());
     let mut findings = Findings::new(&mut take);
-    let all = AccountRange { first: AccountId::from_u128(0), last: AccountId::from_u128(u128::MAX) };
+    let all = AccountRange::all();
     florin_payment::audit::check(&snapshot, all, &mut findings).await.expect("payments");
     let expected = florin_payment::audit::expected(&snapshot, all).await.expect("sums");
     let cash =

@@ -1,11 +1,8 @@
 //! Projects that begin, and that end in two steps (R4.1, R4.6).
 
-use florin_api::{
-    operation::v1::ListNoticesRequest,
-    project::v1::{
-        ConfirmProjectDeletionRequest, CreateProjectRequest, Project as SaidProject,
-        RequestProjectDeletionRequest, SetPrepaidOnlyRequest, project,
-    },
+use florin_api::project::v1::{
+    ConfirmProjectDeletionRequest, CreateProjectRequest, Project as SaidProject,
+    RequestProjectDeletionRequest, SetPrepaidOnlyRequest, project,
 };
 use tonic::Response;
 
@@ -60,7 +57,7 @@ impl World {
             return refused(asked, "DEBT_UNPAID");
         }
         asked.expect("nothing is owed");
-        let token = self.mailed_token(account).await;
+        let token = self.florin.mailed_deletion_token(&self.players[account].customer.account).await;
         let request = ConfirmProjectDeletionRequest { name, token, request_id: self.request_id() };
         let deleting =
             send(sent, || async { caller.projects().confirm_project_deletion(request.clone()).await }).await;
@@ -84,18 +81,5 @@ impl World {
         orders
             .filter(|order| open(order.state, order.expires))
             .for_each(|order| order.state = Bought::Canceled);
-    }
-
-    async fn mailed_token(&self, account: usize) -> String {
-        let request = ListNoticesRequest {
-            parent: self.players[account].customer.account.clone(),
-            kinds: vec!["project.deletion-token".to_owned()],
-            ..Default::default()
-        };
-        let notices =
-            self.florin.operator.notices().list_notices(request).await.expect("notices").into_inner();
-        let body = &notices.notices.first().expect("a token was mailed").body;
-        let token = body.lines().map(str::trim).find(|line| line.len() == 43);
-        token.expect("the notice has a token").to_owned()
     }
 }

@@ -34,6 +34,7 @@ mod m0021_tax_status;
 mod m0022_series;
 mod m0023_recovered;
 mod m0024_legal_mentions;
+mod m0025_accounts_of_a_series;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_series::Step),
             Box::new(m0023_recovered::Step),
             Box::new(m0024_legal_mentions::Step),
+            Box::new(m0025_accounts_of_a_series::Step),
         ]
     }
 }

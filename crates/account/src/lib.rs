@@ -41,7 +41,7 @@ pub use service::{
     limits::set_project_limit,
     query::{
         billing_delays, domestic_vat_rate, find, find_many, is_in_eu, issuer, issuer_of_country, issuers,
-        of_issuer, series_in_use, unaccepted_terms,
+        of_series, series_in_use, unaccepted_terms,
     },
     terms::document_name as terms_document_name,
     tokens::register_service_token,

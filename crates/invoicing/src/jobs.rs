@@ -111,9 +111,7 @@ impl BillingRunJob {
     }
 
     async fn due_of(&self, issuer: &Issuer) -> Result<Option<Instant>, Error> {
-        let reader = self.platform.db.reader();
-        let now = self.platform.clock.now(reader).await?;
-        Ok(match next(reader, issuer, now).await? {
+        Ok(match next(self.platform.db.reader(), issuer).await? {
             Next::Running(run) => Some(run.settlement),
             Next::Unstarted { settlement, .. } => Some(settlement),
             // Whoever canceled it starts it again.
@@ -125,7 +123,7 @@ impl BillingRunJob {
     async fn due_run(&self, call: &Call, issuer: &Issuer) -> Result<Option<BillingRunId>, Error> {
         let reader = self.platform.db.reader();
         let now = self.platform.clock.now(reader).await?;
-        match next(reader, issuer, now).await? {
+        match next(reader, issuer).await? {
             Next::Running(run) => Ok(Some(run.id)),
             Next::Unstarted { month, settlement } if settlement <= now => {
                 let begin = |tx: Tx| async move { start(&tx, now, call, &issuer.id, month).await };

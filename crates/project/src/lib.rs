@@ -37,7 +37,7 @@ pub use domain::{
     rating::{Burn, RatingError, StartingCost},
     resource::{Labels, Resource, ResourceId, ResourceKind, resource_name},
     tariff::OwnPrice,
-    usage::{AdvanceBilled, AdvanceDue, BillableProject, BillingCursor, RatedLine},
+    usage::{AdvanceBilled, AdvanceDue, BillableProject, RatedLine},
 };
 pub use error::Error;
 pub use florin_credit::ProjectId;
@@ -51,7 +51,7 @@ pub use service::{
     fund::{activate, activate_pending_of, cancel_pending, cancel_pending_for_method},
     gate::Gate,
     intake::{IntakeLimits, UsageIntake},
-    query::{billable, find, is_funded, list, pending_for_order},
+    query::{billable, billable_count, find, first_used, is_funded, list, pending_for_order},
     standings::Standings,
     suspend::{resume_all_of, suspend_all_of},
 };

@@ -26,13 +26,16 @@ pub async fn find_many(connection: &impl ConnectionTrait, ids: &[AccountId]) -> 
     store::account::find_many(connection, ids).await
 }
 
-/// Those of `ids` that `issuer` sells to, and which of its number series each belongs to (R8.3).
-pub async fn of_issuer(
+/// The accounts of the series `series` of `issuer` (R8.3) behind `after` and up to and with `to`, in id order; the first
+/// `limit` of them.
+pub async fn of_series(
     connection: &impl ConnectionTrait,
-    issuer: &str,
-    ids: &[AccountId],
-) -> Result<HashMap<AccountId, u32>, DbErr> {
-    store::account::of_issuer(connection, issuer, ids).await
+    (issuer, series): (&str, u32),
+    after: Option<AccountId>,
+    to: Option<AccountId>,
+    limit: u32,
+) -> Result<Vec<AccountId>, DbErr> {
+    store::account::of_series(connection, (issuer, series), after, to, limit).await
 }
 
 /// How many number series the accounts of `issuer` are spread over: those it has now, and any it had before (R8.3).

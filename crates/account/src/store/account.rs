@@ -6,7 +6,7 @@ use florin_platform::{
     column::{At, Code, CorruptRow, Minor},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
-    set::{among, is_among},
+    set::is_among,
 };
 use sea_orm::{ConnectionTrait, DbErr, QueryOrder, QuerySelect, Set, entity::prelude::*};
 
@@ -198,24 +198,26 @@ pub(crate) async fn find(connection: &impl ConnectionTrait, id: AccountId) -> Re
     Ok(row.map(Account::try_from).transpose()?)
 }
 
-/// Those of `ids` that `issuer` sells to, and which of its series each belongs to.
-pub(crate) async fn of_issuer(
+/// The accounts of `issuer` that belong to its series `series`, behind `after` and up to and with `to`, in order; the
+/// first `limit` of them.
+pub(crate) async fn of_series(
     connection: &impl ConnectionTrait,
-    issuer: &str,
-    ids: &[AccountId],
-) -> Result<HashMap<AccountId, u32>, DbErr> {
-    let mut found = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(BINDS_MAX - 1) {
-        let (condition, accounts) = among(connection.get_database_backend(), "account_id", 2, chunk);
-        let text = format!("SELECT account_id, series FROM account WHERE issuer = $1 AND {condition}");
-        let values = std::iter::once(issuer.into()).chain(accounts);
-        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
-            let series: i64 = row.try_get_by_index(1)?;
-            let series = u32::try_from(series).map_err(CorruptRow::of(TABLE))?;
-            found.insert(row.try_get_by_index(0)?, series);
-        }
-    }
-    Ok(found)
+    (issuer, series): (&str, u32),
+    after: Option<AccountId>,
+    to: Option<AccountId>,
+    limit: u32,
+) -> Result<Vec<AccountId>, DbErr> {
+    let text = "SELECT account_id FROM account WHERE issuer = $1 AND series = $2 \
+                AND account_id > $3 AND account_id <= $4 ORDER BY account_id LIMIT $5";
+    let values = [
+        issuer.into(),
+        i64::from(series).into(),
+        after.unwrap_or(AccountId::from_uuid(Uuid::nil())).into(),
+        to.unwrap_or(AccountId::from_uuid(Uuid::max())).into(),
+        i64::from(limit).into(),
+    ];
+    let rows = connection.query_all_raw(sql(connection, text, values)).await?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 /// How many series the accounts of `issuer` belong to, the highest and every one below it; at least 1.

@@ -113,25 +113,21 @@ impl BillingRange {
     pub(crate) fn place(&self) -> Option<AccountId> {
         self.cursor.or(self.after)
     }
-
-    /// Whether `account` is not behind its end.
-    #[must_use]
-    pub(crate) fn reaches(&self, account: AccountId) -> bool {
-        self.to.is_none_or(|to| account <= to)
-    }
 }
 
-/// Cuts the accounts into ranges that end with each of `ends`, which rise, and one that has no end, once for each of
-/// `series`: neighbours are of different series, so that workers who take the next one do not wait for one another's
-/// numbers.
+/// Cuts the accounts of each series into ranges that end with each of its `ends`, which rise, and one that has no end.
+/// Neighbours are of different series, so that workers who take the next one do not wait for one another's numbers.
 #[must_use]
-pub(crate) fn divide(run: BillingRunId, ends: &[AccountId], series: u32) -> Vec<BillingRange> {
-    let afters = std::iter::once(None).chain(ends.iter().copied().map(Some));
-    let tos = ends.iter().copied().map(Some).chain(std::iter::once(None));
-    let places = afters.zip(tos).flat_map(|place| (0..series).map(move |series| (place, series)));
-    let range =
-        |(ordinal, ((after, to), series))| BillingRange { run, ordinal, series, after, to, cursor: None };
-    (0_i64..).zip(places).map(range).collect()
+pub(crate) fn divide(run: BillingRunId, ends: &[Vec<AccountId>]) -> Vec<BillingRange> {
+    let ranges = (0..).zip(ends).flat_map(|(series, ends)| {
+        let afters = std::iter::once(None).chain(ends.iter().copied().map(Some));
+        let tos = ends.iter().copied().map(Some).chain(std::iter::once(None));
+        let place = move |(after, to)| BillingRange { run, ordinal: 0, series, after, to, cursor: None };
+        afters.zip(tos).map(place).enumerate()
+    });
+    let mut ranges = ranges.collect::<Vec<_>>();
+    ranges.sort_by_key(|(place, range)| (*place, range.series));
+    (0..).zip(ranges).map(|(ordinal, (_, range))| BillingRange { ordinal, ..range }).collect()
 }
 
 /// A project a run could not bill.
@@ -206,25 +202,27 @@ mod tests {
         AccountId::from_u128(number)
     }
 
+    fn holds(range: &BillingRange, series: u32, account: AccountId) -> bool {
+        range.series == series && range.after < Some(account) && range.to.is_none_or(|to| account <= to)
+    }
+
     #[test]
     fn ranges_cover_every_account_once() {
-        let run = BillingRunId::from_u128(1);
-        for ends in [vec![], vec![account(5)], vec![account(5), account(9), account(10)]] {
-            let ranges = divide(run, &ends, 3);
-            assert_eq!(ranges.len(), 3 * (ends.len() + 1));
-            for (number, series) in (0..20).flat_map(|number| (0..3).map(move |series| (number, series))) {
-                let holds = |range: &&BillingRange| {
-                    let account = account(number);
-                    range.series == series && range.after < Some(account) && range.reaches(account)
-                };
-                assert_eq!(ranges.iter().filter(holds).count(), 1, "{number} of series {series}");
-            }
+        let ends = [vec![], vec![account(5)], vec![account(6), account(9), account(10)]];
+        let ranges = divide(BillingRunId::from_u128(1), &ends);
+        assert_eq!(ranges.len(), 1 + 2 + 4);
+        for (number, series) in (0..20).flat_map(|number| (0..3).map(move |series| (number, series))) {
+            let count = ranges.iter().filter(|range| holds(range, series, account(number))).count();
+            assert_eq!(count, 1, "{number} of series {series}");
         }
+        let series = ranges.iter().map(|range| range.series).collect::<Vec<_>>();
+        assert_eq!(series, [0, 1, 2, 1, 2, 2, 2], "neighbours are of different series");
+        assert!(ranges.iter().map(|range| range.ordinal).eq(0..7));
     }
 
     #[test]
     fn a_range_goes_on_behind_its_cursor() {
-        let mut range = divide(BillingRunId::from_u128(1), &[account(5)], 1).remove(1);
+        let mut range = divide(BillingRunId::from_u128(1), &[vec![account(5)]]).remove(1);
         assert_eq!(range.place(), Some(account(5)));
         range.cursor = Some(account(7));
         assert_eq!(range.place(), Some(account(7)));

@@ -7,7 +7,7 @@
 //! | with which lots | those the account's projects before it leave, in settlement order |
 
 use florin_platform::{call::Call, id::AccountId};
-use florin_project::{BillableProject, BillingCursor, ProjectId};
+use florin_project::{BillableProject, ProjectId};
 use florin_settlement::{Instant, Month};
 use sea_orm::ConnectionTrait;
 
@@ -17,10 +17,6 @@ use crate::{
     error::Error,
     store,
 };
-
-/// How many projects are read at a time: more than an account usually has (R4.1), because what follows
-/// belongs to others.
-const PAGE: u32 = 16;
 
 /// An invoice that is not issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +39,7 @@ pub(crate) async fn estimate(
     let name = florin_credit::project_name(account, project);
     florin_account::rights::reach(connection, call, account, &name, || name.clone()).await?;
     let known = florin_project::find(connection, account, project).await?.ok_or_else(missing)?;
-    let ends = known.deletion.map(|deletion| deletion.grace_ends);
-    let wanted = BillableProject { account, created: known.created, project, ends };
+    let wanted = BillableProject { account, created: known.created, project };
     let (month, settlement) = month_of(connection, now, &wanted).await?;
     let as_of = now.min(settlement);
     let projects = simulated(connection, month, settlement, wanted).await?;
@@ -65,7 +60,7 @@ pub(crate) async fn month_of(
     let account = florin_account::find(connection, owner).await?.ok_or_else(missing)?;
     let issuer = florin_account::issuer(connection, &account.issuer).await?.ok_or_else(missing)?;
     let current = Month::of(now);
-    match next(connection, &issuer, now).await?.month() {
+    match next(connection, &issuer).await?.month() {
         Some((month, settlement)) if month.start() < current.start() => {
             let invoiced = store::invoice::invoiced(connection, &[owner], month).await?;
             if invoiced.contains(&(owner, project.project)) {
@@ -87,24 +82,10 @@ async fn simulated(
     wanted: BillableProject,
 ) -> Result<Vec<BillableProject>, Error> {
     let account = wanted.account;
-    let mut after =
-        BillingCursor { account, created: Instant::MIN, project: ProjectId::from_uuid(uuid::Uuid::nil()) };
-    let mut projects = Vec::new();
-    loop {
-        let mut page = florin_project::billable(connection, month.period(), Some(after), PAGE).await?;
-        page.retain(|project| project.account == account);
-        let is_full = u32::try_from(page.len()).is_ok_and(|found| found >= PAGE);
-        projects.append(&mut page);
-        match projects.last() {
-            Some(last) if is_full => after = last.cursor(),
-            Some(_) | None => break,
-        }
-    }
+    let period = month.period();
+    let mut projects = florin_project::billable(connection, period, settlement, &[account], u32::MAX).await?;
     let invoiced = store::invoice::invoiced(connection, &[account], month).await?;
-    let is_billed_then = |project: &BillableProject| {
-        !invoiced.contains(&(account, project.project)) && !project.ends_before(settlement)
-    };
-    projects.retain(is_billed_then);
+    projects.retain(|project| !invoiced.contains(&(account, project.project)));
     if !projects.iter().any(|project| project.project == wanted.project) {
         projects.push(wanted);
     }

@@ -124,7 +124,7 @@ pub(crate) async fn unissued_since(
     for account in accounts {
         let Some(issuer) = issuers.get(&account.issuer) else { continue };
         if !open.contains_key(&issuer.id) {
-            let next = next(tx, issuer, now).await?;
+            let next = next(tx, issuer).await?;
             let behind = match &next {
                 Next::Running(run) | Next::Canceled(run) => {
                     store::billing_range::behind(tx, run.id, &with_series).await?

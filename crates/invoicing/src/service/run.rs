@@ -56,7 +56,7 @@ pub(crate) async fn decide(
     if now < settlement {
         return Err(Error::PeriodNotOver { settlement });
     }
-    match next(connection, &issuer, now).await? {
+    match next(connection, &issuer).await? {
         Next::Running(other) => Err(Error::RunInProgress { run: run_name(other.id) }),
         Next::Canceled(other) => Err(Error::EarlierMonthUnbilled { month: other.month }),
         Next::Unstarted { month: earlier, .. } if earlier.start() < month.start() => {

@@ -26,7 +26,7 @@ use florin_platform::{
     db::Tx,
     id::{AccountId, Id, Kind},
 };
-use florin_project::{BillableProject, BillingCursor, ProjectId};
+use florin_project::BillableProject;
 use florin_settlement::Instant;
 use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::task::JoinSet;
@@ -165,25 +165,13 @@ impl BillingRuns {
     async fn divide(&self, run: &BillingRun) -> Result<(), Error> {
         let reader = self.platform.db.reader();
         let issuer = issuer(reader, &run.issuer).await?;
-        let series = florin_account::series_in_use(reader, &issuer).await?;
-        let range = self.batch.saturating_mul(BATCHES_A_RANGE).saturating_mul(series);
-        let (mut count, mut ends, mut after) = (0_i64, Vec::new(), None);
-        loop {
-            let page = florin_project::billable(reader, run.month.period(), after, range).await?;
-            let Some(last) = page.last().map(BillableProject::cursor) else { break };
-            let is_last = u32::try_from(page.len()).is_ok_and(|found| found < range);
-            let projects = of_run(reader, run, page).await?.len();
-            count = count.saturating_add(i64::try_from(projects).unwrap_or(i64::MAX));
-            if is_last {
-                break;
-            }
-            // A large account may fill several pages.
-            if ends.last() != Some(&last.account) {
-                ends.push(last.account);
-            }
-            after = Some(last);
+        let (mut count, mut ends) = (0_i64, Vec::new());
+        for series in 0..florin_account::series_in_use(reader, &issuer).await? {
+            let (projects, ends_of_series) = self.divide_series(run, series).await?;
+            count = count.saturating_add(projects);
+            ends.push(ends_of_series);
         }
-        let ranges = &divide(run.id, &ends, series);
+        let ranges = &divide(run.id, &ends);
         let note = |tx: Tx| async move {
             if store::billing_run::set_project_count(&tx, run.id, count).await? {
                 store::billing_range::insert(&tx, ranges).await?;
@@ -191,6 +179,25 @@ impl BillingRuns {
             Ok::<_, Error>(())
         };
         self.platform.db.write(note).await
+    }
+
+    /// How many projects there are to bill in a series, and where its ranges end but the last, which has no end.
+    async fn divide_series(&self, run: &BillingRun, series: u32) -> Result<(i64, Vec<AccountId>), Error> {
+        let reader = self.platform.db.reader();
+        let range = self.batch.saturating_mul(BATCHES_A_RANGE);
+        let (mut count, mut ends) = (0_i64, Vec::new());
+        loop {
+            let after = ends.last().copied();
+            let of = (run.issuer.as_str(), series);
+            let accounts = florin_account::of_series(reader, of, after, None, range).await?;
+            let (period, settlement) = (run.month.period(), run.settlement);
+            let projects = florin_project::billable_count(reader, period, settlement, &accounts).await?;
+            count = count.saturating_add(projects);
+            match accounts.last() {
+                Some(last) if is_full(&accounts, range) => ends.push(*last),
+                Some(_) | None => return Ok((count, ends)),
+            }
+        }
     }
 
     /// Has the workers bill ranges until none is free or the budget is spent. What ails one worker is told when
@@ -269,17 +276,9 @@ impl BillingRuns {
         mut range: BillingRange,
         budget: &Budget,
     ) -> Result<(), Error> {
-        let reader = self.platform.db.reader();
-        // Of so many projects about a batch is of the range's series.
-        let looked_at = self.batch.saturating_mul(florin_account::series_in_use(reader, issuer).await?);
         while !budget.is_spent() {
-            let page = whole_accounts(reader, run, &range, looked_at).await?;
-            let Some(to) = page.last().map(|project| project.account) else {
-                return self.end(&range).await;
-            };
-            let projects = of_run(reader, run, page).await?;
-            let of_range = projects.into_iter().filter(|(_, series)| *series == range.series);
-            let projects = of_range.map(|(project, _)| project).collect::<Vec<_>>();
+            let page = whole_accounts(self.platform.db.reader(), run, &range, self.batch).await?;
+            let Some((projects, to)) = page else { return self.end(&range).await };
             let count = projects.len();
             self.bill(call, (issuer, run, worker), &mut range, projects, to).await?;
             budget.spend(count);
@@ -368,54 +367,37 @@ impl BillingRuns {
     }
 }
 
-/// The next projects of a range, of every issuer: whole accounts, about `batch` projects; none at the end.
+/// The next projects of a range, about `batch` of them, of whole accounts; and the last account that is done with them.
+/// None at the end of the range.
 async fn whole_accounts(
     connection: &impl ConnectionTrait,
     run: &BillingRun,
     range: &BillingRange,
     batch: u32,
-) -> Result<Vec<BillableProject>, Error> {
-    let after = range.place().map(end_of);
+) -> Result<Option<(Vec<BillableProject>, AccountId)>, Error> {
+    let of = (run.issuer.as_str(), range.series);
+    let accounts = florin_account::of_series(connection, of, range.place(), range.to, batch).await?;
+    let Some(to) = accounts.last().copied() else { return Ok(None) };
     let mut limit = batch.saturating_add(1);
     loop {
-        let mut page = florin_project::billable(connection, run.month.period(), after, limit).await?;
-        let is_short = u32::try_from(page.len()).is_ok_and(|found| found < limit);
-        let found = page.len();
-        page.retain(|project| range.reaches(project.account));
-        if is_short || page.len() < found {
-            return Ok(page);
+        let (period, settlement) = (run.month.period(), run.settlement);
+        let mut page = florin_project::billable(connection, period, settlement, &accounts, limit).await?;
+        if !is_full(&page, limit) {
+            return Ok(Some((page, to)));
         }
         // The last account may be cut in two: it goes with the next batch, unless it is the only one.
-        let last = page.last().map(|project| project.account);
-        if page.first().map(|project| project.account) != last {
-            page.retain(|project| Some(project.account) != last);
-            return Ok(page);
+        let cut = page.last().map(|project| project.account);
+        page.retain(|project| Some(project.account) != cut);
+        if let Some(to) = page.last().map(|project| project.account) {
+            return Ok(Some((page, to)));
         }
         limit = limit.saturating_mul(2);
     }
 }
 
-/// The place after every project of `account`.
-fn end_of(account: AccountId) -> BillingCursor {
-    BillingCursor { account, created: Instant::MAX, project: ProjectId::from_uuid(uuid::Uuid::max()) }
-}
-
-/// The projects a run bills: those of its issuer that are not billed by a final invoice of an earlier
-/// settlement (R4.6). Each with the number series of its account.
-async fn of_run(
-    connection: &impl ConnectionTrait,
-    run: &BillingRun,
-    mut projects: Vec<BillableProject>,
-) -> Result<Vec<(BillableProject, u32)>, Error> {
-    projects.retain(|project| !project.ends_before(run.settlement));
-    let mut owners = projects.iter().map(|project| project.account).collect::<Vec<_>>();
-    owners.dedup();
-    let own = florin_account::of_issuer(connection, &run.issuer, &owners).await?;
-    let with_series = |project: BillableProject| {
-        let series = *own.get(&project.account)?;
-        Some((project, series))
-    };
-    Ok(projects.into_iter().filter_map(with_series).collect())
+/// Whether there are as many as asked for, and so perhaps more.
+fn is_full<T>(found: &[T], limit: u32) -> bool {
+    u32::try_from(found.len()).is_ok_and(|found| found >= limit)
 }
 
 /// Two halves of whole accounts; none if there is one account only.

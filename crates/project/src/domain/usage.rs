@@ -74,39 +74,12 @@ pub struct AdvanceBilled {
     pub invoice: uuid::Uuid,
 }
 
-/// A project with something that may be due for a period, in settlement order (R7.7).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A project with something that may be due for a period. They are ordered as they settle (R7.7).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BillableProject {
     /// Whose.
     pub account: AccountId,
     /// When the project was created: an account's projects settle in this order, then by id.
-    pub created: Instant,
-    /// The project.
-    pub project: ProjectId,
-    /// When its final invoice is settled, if it is being deleted or is deleted (R4.6).
-    pub ends: Option<Instant>,
-}
-
-impl BillableProject {
-    /// Whether its final invoice is settled before `settlement`: what it used is billed there.
-    #[must_use]
-    pub fn ends_before(&self, settlement: Instant) -> bool {
-        self.ends.is_some_and(|ends| ends < settlement)
-    }
-
-    /// Where a list that ended with this project goes on.
-    #[must_use]
-    pub const fn cursor(&self) -> BillingCursor {
-        BillingCursor { account: self.account, created: self.created, project: self.project }
-    }
-}
-
-/// A place in the order (account, creation instant, id) of all projects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BillingCursor {
-    /// The account.
-    pub account: AccountId,
-    /// The project's creation instant.
     pub created: Instant,
     /// The project.
     pub project: ProjectId,

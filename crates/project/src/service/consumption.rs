@@ -69,8 +69,7 @@ async fn billed_before(
 }
 
 fn billable(project: &Project) -> BillableProject {
-    let ends = project.deletion.as_ref().map(|deletion| deletion.grace_ends);
-    BillableProject { account: project.account, created: project.created, project: project.id, ends }
+    BillableProject { account: project.account, created: project.created, project: project.id }
 }
 
 /// What a project will have used at the month's end, and what the invoice of the month carries beside it: the months
@@ -137,7 +136,7 @@ async fn siblings(db: &Db, project: &Project) -> Result<Vec<BillableProject>, Er
     if !siblings.iter().any(|sibling| sibling.project == project.id) {
         siblings.push(billable(project));
     }
-    siblings.sort_by_key(BillableProject::cursor);
+    siblings.sort();
     Ok(siblings)
 }
 

@@ -3,7 +3,7 @@
 use florin_account::rights::{self, Reach};
 use florin_credit::ProjectId;
 use florin_platform::{call::Call, id::AccountId, page::Page, violation::Violations, wire::account_name};
-use florin_settlement::Period;
+use florin_settlement::{Instant, Period};
 use sea_orm::{ConnectionTrait, DbErr};
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
         life::Acknowledgement,
         project::{Funding, Project, ProjectState, project_name},
         resource::{Resource, ResourceId, ResourceState, resource_name},
-        usage::{BillableProject, BillingCursor},
+        usage::BillableProject,
     },
     error::Error,
     store,
@@ -36,17 +36,34 @@ pub async fn list(
     store::project::list(connection, account, &[], after, u64::from(limit)).await
 }
 
-/// Projects with something that may be due for `period`, in settlement order: by account, and an
-/// account's by creation instant and id (R7.7). Goes on after `after`, at most `limit` of them. A project
-/// is listed when one of its resources was there in the period, even if what it held costs nothing, and when measured
-/// usage is due with the period's last month, even if it came late and its resource is long gone.
+/// The projects of `accounts` with something that may be due for `period` and is settled at `settlement`, in settlement
+/// order: by account, and an account's by creation instant and id (R7.7); the first `limit` of them. A project is listed
+/// when one of its resources was there in the period, even if what it held costs nothing, and when measured usage is due
+/// with the period's last month, even if it came late and its resource is long gone; not when its final invoice is
+/// settled earlier: what it used is billed there (R4.6).
 pub async fn billable(
     connection: &impl ConnectionTrait,
     period: Period,
-    after: Option<BillingCursor>,
+    settlement: Instant,
+    accounts: &[AccountId],
     limit: u32,
 ) -> Result<Vec<BillableProject>, DbErr> {
-    store::project::billable(connection, period, after, limit).await
+    store::project::billable(connection, period, settlement, accounts, limit).await
+}
+
+/// How many projects [`billable`] lists without a limit.
+pub async fn billable_count(
+    connection: &impl ConnectionTrait,
+    period: Period,
+    settlement: Instant,
+    accounts: &[AccountId],
+) -> Result<i64, DbErr> {
+    store::project::billable_count(connection, period, settlement, accounts).await
+}
+
+/// When anybody first had a resource, if somebody has had one.
+pub async fn first_used(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
+    store::resource::first_start(connection).await
 }
 
 /// The project of `account` that waits for `order` to be paid, if one does (R4.3).

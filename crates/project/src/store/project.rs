@@ -6,18 +6,19 @@ use florin_platform::{
     column::{At, Code, CorruptRow},
     db::{BINDS_MAX, Tx, sql},
     id::AccountId,
-    set::{Kind, Set as Rows},
+    set::{Kind, Set as Rows, among},
 };
 use florin_settlement::{Instant, Month, Period};
 use sea_orm::{
-    ConnectionTrait, DbErr, FromQueryResult, Iterable, QueryOrder, QuerySelect, Set, entity::prelude::*,
+    ConnectionTrait, DbBackend, DbErr, FromQueryResult, Iterable, QueryOrder, QuerySelect, Set,
+    entity::prelude::*,
 };
 
 use super::usage_hour::number_of;
 use crate::domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension},
     project::{Funding, Project, ProjectName, ProjectState},
-    usage::{BillableProject, BillingCursor},
+    usage::BillableProject,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -355,43 +356,74 @@ pub(crate) async fn counts(connection: &impl ConnectionTrait, account: AccountId
     })
 }
 
-/// Projects that held something in `period`, or of which something measured is due with its last month, after
-/// `after`, in settlement order (R7.7).
+/// Projects of `accounts` that held something in `period`, or of which something measured is due with its last month,
+/// and that do not end before `settlement`; the first `limit` in settlement order (R7.7).
 pub(crate) async fn billable(
     connection: &impl ConnectionTrait,
     period: Period,
-    after: Option<BillingCursor>,
+    settlement: Instant,
+    accounts: &[AccountId],
     limit: u32,
 ) -> Result<Vec<BillableProject>, DbErr> {
-    let later = if after.is_some() { "AND (p.account_id, p.created_at, p.id) > ($4, $5, $6)" } else { "" };
+    let mut found = Vec::new();
+    for chunk in accounts.chunks(BINDS_MAX) {
+        let (is_billable, values) = is_billable(connection.get_database_backend(), period, settlement, chunk);
+        let text = format!(
+            "SELECT p.account_id, p.created_at, p.id FROM project p WHERE {is_billable} \
+             ORDER BY p.account_id, p.created_at, p.id LIMIT ${}",
+            values.len() + 1
+        );
+        let open = i64::from(limit).saturating_sub_unsigned(found.len() as u64);
+        let values = values.into_iter().chain([open.into()]);
+        for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+            let created: At = row.try_get_by_index(1)?;
+            found.push(BillableProject {
+                account: row.try_get_by_index(0)?,
+                created: created.into(),
+                project: row.try_get_by_index(2)?,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// How many projects [`billable`] finds without a limit.
+pub(crate) async fn billable_count(
+    connection: &impl ConnectionTrait,
+    period: Period,
+    settlement: Instant,
+    accounts: &[AccountId],
+) -> Result<i64, DbErr> {
+    let mut count = 0;
+    for chunk in accounts.chunks(BINDS_MAX) {
+        let (is_billable, values) = is_billable(connection.get_database_backend(), period, settlement, chunk);
+        let text = format!("SELECT CAST(COUNT(*) AS bigint) FROM project p WHERE {is_billable}");
+        let row = connection.query_one_raw(sql(connection, &text, values)).await?;
+        count += row.map_or(Ok(0), |row| row.try_get_by_index::<i64>(0))?;
+    }
+    Ok(count)
+}
+
+/// The condition of [`billable`] on a project `p`, and what is bound in it.
+fn is_billable(
+    backend: DbBackend,
+    period: Period,
+    settlement: Instant,
+    accounts: &[AccountId],
+) -> (String, Vec<Value>) {
+    let (is_theirs, accounts) = among(backend, "p.account_id", 4, accounts);
     let last = Month::of(period.to().minus(std::time::Duration::from_micros(1)));
     // Without the OFFSET PostgreSQL would make a table of everybody's intervals for each page of projects.
     let text = format!(
-        "SELECT p.account_id, p.created_at, p.id, p.grace_ends_at FROM project p \
-         WHERE (EXISTS (SELECT 1 FROM resource_interval i \
+        "{is_theirs} AND (p.grace_ends_at IS NULL OR p.grace_ends_at >= $3) \
+         AND (EXISTS (SELECT 1 FROM resource_interval i \
             WHERE i.account_id = p.account_id AND i.project_id = p.id \
             AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2) LIMIT 1 OFFSET 0) \
          OR EXISTS (SELECT 1 FROM usage_hour h WHERE h.account_id = p.account_id AND h.project_id = p.id \
             AND h.billed_with <= {} AND h.billed_with > COALESCE((SELECT MAX(c.month) FROM usage_closing c \
-               WHERE c.account_id = p.account_id AND c.project_id = p.id), 0) LIMIT 1 OFFSET 0)) {later} \
-         ORDER BY p.account_id, p.created_at, p.id LIMIT $3",
+               WHERE c.account_id = p.account_id AND c.project_id = p.id), 0) LIMIT 1 OFFSET 0))",
         number_of(last)
     );
-    let bounds = [At::from(period.to()).into(), At::from(period.from()).into(), i64::from(limit).into()];
-    let place =
-        after.map(|after| [after.account.into(), At::from(after.created).into(), after.project.into()]);
-    let values = bounds.into_iter().chain(place.into_iter().flatten());
-    let rows = connection.query_all_raw(sql(connection, &text, values)).await?;
-    rows.iter()
-        .map(|row| {
-            let created: At = row.try_get_by_index(1)?;
-            let ends: Option<At> = row.try_get_by_index(3)?;
-            Ok(BillableProject {
-                account: row.try_get_by_index(0)?,
-                created: created.into(),
-                project: row.try_get_by_index(2)?,
-                ends: ends.map(Into::into),
-            })
-        })
-        .collect()
+    let bounds = [period.to(), period.from(), settlement].map(|bound| At::from(bound).into());
+    (text, bounds.into_iter().chain(accounts).collect())
 }

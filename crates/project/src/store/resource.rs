@@ -151,6 +151,14 @@ async fn end(tx: &Tx, resource: &Resource, at: Instant) -> Result<(), DbErr> {
     tx.execute_raw(sql(tx, text, values)).await.map(|_| ())
 }
 
+/// When the first of all resources started.
+pub(crate) async fn first_start(connection: &impl ConnectionTrait) -> Result<Option<Instant>, DbErr> {
+    let text = "SELECT MIN(started_at) FROM resource_interval";
+    let row = connection.query_one_raw(sql(connection, text, [])).await?;
+    let first: Option<At> = row.map_or(Ok(None), |row| row.try_get_by_index(0))?;
+    Ok(first.map(Into::into))
+}
+
 /// Everything a resource held, oldest first.
 pub(crate) async fn history(
     connection: &impl ConnectionTrait,

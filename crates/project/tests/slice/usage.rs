@@ -8,7 +8,7 @@ use florin_api::project::v1::{
     usage_service_server::UsageService,
 };
 use florin_platform::{column::At, db::sql, id::AccountId};
-use florin_project::{BillingCursor, ProjectId, ResourceId, billable, usage::of_projects};
+use florin_project::{ProjectId, ResourceId, billable, billable_count, usage::of_projects};
 use florin_settlement::{Month, Period};
 use florin_testbed::on_both_backends;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
@@ -229,7 +229,7 @@ on_both_backends! {
         assert_eq!(lines.expect("rated").len(), 1, "a project named twice is charged once");
     }
 
-    /// R7.7: the billing run reads projects in settlement order, page by page.
+    /// R7.7: the billing run reads the projects of its accounts in settlement order.
     async fn billable_projects_come_in_settlement_order(db: TestDatabase) {
         let house = House::open(db).await;
         let (one, two) = (house.account("FR", "a@example.com").await, house.account("BE", "b@example.com").await);
@@ -237,18 +237,17 @@ on_both_backends! {
         expected.extend(crowd(&house, two, 2).await);
         expected.sort();
         house.create(two, "Without resources", None).await.expect("created");
-        let mut found = Vec::new();
-        let mut after: Option<BillingCursor> = None;
-        loop {
-            let page = billable(house.platform.db.reader(), march(), after, 2).await.expect("read");
-            after = page.last().map(|project| project.cursor()).or(after);
-            found.extend(page.iter().map(|project| (project.account, project.project)));
-            if page.len() < 2 {
-                break;
-            }
-        }
-        assert_eq!(found, expected);
+        let reader = house.platform.db.reader();
+        let settlement = at("2027-04-01T06:00:00Z");
+        let of = async |accounts: &[AccountId], limit| {
+            let found = billable(reader, march(), settlement, accounts, limit).await.expect("read");
+            found.iter().map(|project| (project.account, project.project)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[one, two], 10).await, expected);
+        assert_eq!(of(&[one, two], 4).await, expected[..4], "the first of them");
+        assert_eq!(of(&[two], 10).await, expected[3..], "nobody else's");
+        assert_eq!(billable_count(reader, march(), settlement, &[one, two]).await, Ok(5));
         let february = Month::parse("2027-02").expect("a month").period();
-        assert!(billable(house.platform.db.reader(), february, None, 10).await.expect("read").is_empty());
+        assert_eq!(billable_count(reader, february, settlement, &[one, two]).await, Ok(0));
     }
 }

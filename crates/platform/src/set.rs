@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many rows a statement for SQLite has.
-const SIZES: [usize; 4] = [1000, 100, 10, 1];
+const SIZES: [usize; 5] = [1000, 200, 50, 10, 1];
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn sqlite_has_few_texts_and_every_row_once() {
         let statements = set(1234).in_parts(DbBackend::Sqlite, &SIZES, |_, rows| rows.to_owned());
-        assert_eq!(statements.len(), 1 + 2 + 3 + 4);
+        assert_eq!(statements.len(), 1 + 1 + 3 + 4);
         let binds = statements.iter().filter_map(|statement| statement.values.as_ref());
         let ids = binds.flat_map(|values| values.0.iter().step_by(2)).cloned().collect::<Vec<_>>();
         assert_eq!(ids, (0..1234).map(|row| Uuid::from_u128(row).into()).collect::<Vec<Value>>());

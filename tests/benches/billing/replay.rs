@@ -32,8 +32,8 @@ const WRITTEN: [&str; 15] = [
     "event",
     "notice",
 ];
-/// How many rows a statement for SQLite has.
-const SIZES: [usize; 3] = [100, 10, 1];
+/// How many rows a statement for SQLite has; as many as one of the run.
+const SIZES: [usize; 5] = [1000, 200, 50, 10, 1];
 
 /// One column of rows.
 enum Values {

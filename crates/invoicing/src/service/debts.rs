@@ -6,6 +6,7 @@
 use florin_payment::{Means, Payment, PaymentId, PaymentMethodId, PaymentState, payment_name};
 use florin_platform::{audit, call::Call, db::Tx, id::AccountId, outbox, wire::money};
 use florin_settlement::{Instant, Money};
+use sea_orm::DbErr;
 
 use super::ledger;
 use crate::{
@@ -75,10 +76,10 @@ pub(crate) async fn bounced(
 }
 
 /// Keeps new debts; the customer is told of each at once.
-pub(crate) async fn insert(tx: &Tx, debts: &[Debt]) -> Result<(), Error> {
+pub(crate) async fn insert(tx: &Tx, debts: &[Debt]) -> Result<(), DbErr> {
     store::debt::open(tx, debts).await?;
     let planned = debts.iter().map(|debt| planned(debt, Dunning::begin(debt.opened), debt.opened));
-    Ok(store::dunning::begin(tx, &planned.collect::<Vec<_>>()).await?)
+    store::dunning::begin(tx, &planned.collect::<Vec<_>>()).await
 }
 
 /// A payment of an open debt failed: its clock goes on, and the customer is told.

@@ -9,7 +9,8 @@
 //! | the books | by [`ledger::post`], in one set | every movement in the transaction of its fact (R14.3) |
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
 //!
-//! However many drafts there are, each table is written once. What needs the number comes after it and nothing else
+//! However many drafts there are, each table is written once, and the rows of one are made ready while the database
+//! takes those of another. What needs the number comes after it and nothing else
 //! does: the series is held for as short as can be.
 //!
 //! Every kind of document is issued here (R8.1). Exactly once: an invoice per project and month, per order,
@@ -108,20 +109,33 @@ pub(crate) async fn issue(
     batch: &Batch<'_>,
 ) -> Result<Vec<Issued>, Error> {
     let ready = collected(tx, at, call, batch).await?;
-    let debits = ready.iter().map(|ready| (ready.owner(), ready.name.clone(), ready.draft.plan.clone()));
-    florin_credit::lots::debit(tx, at, &debits.collect::<Vec<_>>()).await?;
-    let parts = ready.iter().map(|ready| (ready.id, ready.draft)).collect::<Vec<_>>();
-    store::document::insert_parts(tx, &parts).await?;
-    let standings = ready.iter().map(|ready| (ready.owner(), ready.id, ready.standing)).collect::<Vec<_>>();
-    store::standing::insert(tx, at, &standings).await?;
-    debts::insert(tx, &ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>()).await?;
-    let names = ready.iter().map(|ready| (ready.owner(), ready.name.as_str())).collect::<Vec<_>>();
-    audit::record_many(tx, at, call, &names).await?;
-    ledger::post(tx, at, ready.iter().flat_map(|ready| postings(ready, at, batch.collection))).await?;
-    let billed = ready.iter().filter_map(billed_in_advance).collect::<Vec<_>>();
-    florin_project::advance::bill(tx, at, &billed).await?;
+    tokio::try_join!(book(tx, at, &ready, batch.collection), write(tx, at, call, &ready))?;
     number(tx, at, batch, &ready).await?;
     Ok(ready.iter().map(|ready| issued(ready, batch.collection)).collect())
+}
+
+/// Takes from the lots and posts to the books, one after the other: both lengthen the accounts' chains.
+async fn book(tx: &Tx, at: Instant, ready: &[Ready<'_>], collection: Collection) -> Result<(), Error> {
+    let debits = ready.iter().map(|ready| (ready.owner(), ready.name.clone(), ready.draft.plan.clone()));
+    florin_credit::lots::debit(tx, at, &debits.collect::<Vec<_>>()).await?;
+    ledger::post(tx, at, ready.iter().flat_map(|ready| postings(ready, at, collection))).await
+}
+
+/// Writes what needs no number.
+async fn write(tx: &Tx, at: Instant, call: &Call, ready: &[Ready<'_>]) -> Result<(), Error> {
+    let parts = ready.iter().map(|ready| (ready.id, ready.draft)).collect::<Vec<_>>();
+    let standings = ready.iter().map(|ready| (ready.owner(), ready.id, ready.standing)).collect::<Vec<_>>();
+    let debts = ready.iter().filter_map(|ready| debt(ready, at)).collect::<Vec<_>>();
+    let names = ready.iter().map(|ready| (ready.owner(), ready.name.as_str())).collect::<Vec<_>>();
+    let billed = ready.iter().filter_map(billed_in_advance).collect::<Vec<_>>();
+    tokio::try_join!(
+        store::document::insert_parts(tx, &parts),
+        store::standing::insert(tx, at, &standings),
+        debts::insert(tx, &debts),
+        audit::record_many(tx, at, call, &names),
+        florin_project::advance::bill(tx, at, &billed),
+    )?;
+    Ok(())
 }
 
 /// What an invoice does to the books; one that was paid before it was issued is paid at once.
@@ -287,8 +301,6 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
             numbered.push(Numbered { number, account: ready.owner(), document: ready.id.uuid() });
         }
     }
-    store::invoice::insert(tx, &invoices).await?;
-    store::number::assign(tx, &numbered).await?;
     let (mut facts, mut told) = (Vec::with_capacity(2 * ready.len()), Vec::with_capacity(ready.len()));
     for (ready, invoice) in ready.iter().zip(&invoices) {
         facts.extend(self::facts(ready, &invoice.number));
@@ -297,8 +309,13 @@ async fn number(tx: &Tx, at: Instant, batch: &Batch<'_>, ready: &[Ready<'_>]) ->
             (account.id, notices::issued(account, &invoice.number, ready.content(), ready.standing))
         }));
     }
-    outbox::append_many(tx, at, facts).await?;
-    Ok(notice::raise_many(tx, at, told).await?)
+    tokio::try_join!(
+        store::invoice::insert(tx, &invoices),
+        store::number::assign(tx, &numbered),
+        outbox::append_many(tx, at, facts),
+        notice::raise_many(tx, at, told),
+    )?;
+    Ok(())
 }
 
 /// What there is to tell of an invoice: that it was issued, and what became of it at once.

@@ -39,10 +39,16 @@ pub(crate) async fn settle(
     projects: &[BillableProject],
 ) -> Result<Settled, Error> {
     let keys = keys(projects);
-    let mut lines = florin_project::usage::of_projects(connection, &keys, month.period(), at).await?;
-    lines.extend(florin_project::advance::unbilled(connection, &keys, at).await?);
+    let lines = async {
+        let used = florin_project::usage::of_projects(connection, &keys, month.period(), at);
+        let in_advance = florin_project::advance::unbilled(connection, &keys, at);
+        let (mut lines, in_advance) = tokio::try_join!(used, in_advance)?;
+        lines.extend(in_advance);
+        Ok(lines)
+    };
+    let (lines, payers) = tokio::try_join!(lines, payers(connection, month, at, projects))?;
     let wanted = Wanted { month, at, advance_until: Some(at) };
-    draft(connection, wanted, projects, lines, || Occasion::Monthly(month)).await
+    draft(connection, wanted, projects, lines, payers, || Occasion::Monthly(month)).await
 }
 
 /// As [`settle`], for what `lines` say was used: also for usage that is only foretold. Nothing of it is noted as
@@ -54,8 +60,9 @@ pub(crate) async fn settle_lines(
     projects: &[BillableProject],
     lines: Vec<RatedLine>,
 ) -> Result<Settled, Error> {
+    let payers = payers(connection, month, at, projects).await?;
     let wanted = Wanted { month, at, advance_until: None };
-    draft(connection, wanted, projects, lines, || Occasion::Monthly(month)).await
+    draft(connection, wanted, projects, lines, payers, || Occasion::Monthly(month)).await
 }
 
 /// Drafts the invoices of what fell due in advance for `projects` up to `due`, the instant they are settled
@@ -67,11 +74,13 @@ pub(crate) async fn settle_advance(
     projects: &[BillableProject],
 ) -> Result<Settled, Error> {
     let month = Month::of(due);
-    let lines = florin_project::advance::unbilled(connection, &keys(projects), due).await?;
+    let keys = keys(projects);
+    let lines = async { Ok(florin_project::advance::unbilled(connection, &keys, due).await?) };
+    let (lines, payers) = tokio::try_join!(lines, payers(connection, month, due, projects))?;
     // What a charge in advance is billed by is noted with the charge itself: the cause need not be told again.
     let occasion = || Occasion::ProRata { month, cause: CauseId::generate(at) };
     let wanted = Wanted { month, at: due, advance_until: Some(due) };
-    draft(connection, wanted, projects, lines, occasion).await
+    draft(connection, wanted, projects, lines, payers, occasion).await
 }
 
 fn keys(projects: &[BillableProject]) -> Vec<(AccountId, ProjectId)> {
@@ -87,21 +96,35 @@ struct Wanted {
     advance_until: Option<Instant>,
 }
 
+/// Who pays, and with what.
+struct Payers {
+    accounts: BTreeMap<AccountId, Account>,
+    lots: HashMap<AccountId, Vec<Lot>>,
+}
+
+/// The owners of `projects`, and the lots that a settlement of `month` at `at` considers.
+async fn payers(
+    connection: &impl ConnectionTrait,
+    month: Month,
+    at: Instant,
+    projects: &[BillableProject],
+) -> Result<Payers, Error> {
+    let mut ids = projects.iter().map(|project| project.account).collect::<Vec<_>>();
+    ids.dedup();
+    let accounts = async { Ok(florin_account::find_many(connection, &ids).await?) };
+    let lots = lots_by_account(connection, &ids, month.start(), at);
+    let (accounts, lots) = tokio::try_join!(accounts, lots)?;
+    Ok(Payers { accounts: accounts.into_iter().map(|account| (account.id, account)).collect(), lots })
+}
+
 async fn draft(
     connection: &impl ConnectionTrait,
     Wanted { month, at, advance_until }: Wanted,
     projects: &[BillableProject],
     lines: Vec<RatedLine>,
+    Payers { accounts, mut lots }: Payers,
     occasion: impl Fn() -> Occasion,
 ) -> Result<Settled, Error> {
-    let mut ids = projects.iter().map(|project| project.account).collect::<Vec<_>>();
-    ids.dedup();
-    let accounts: BTreeMap<_, _> = florin_account::find_many(connection, &ids)
-        .await?
-        .into_iter()
-        .map(|account| (account.id, account))
-        .collect();
-    let mut lots = lots_by_account(connection, &ids, month.start(), at).await?;
     let mut charges = charges_by_project(connection, &accounts, month, lines).await?;
 
     let mut drafts = Vec::with_capacity(projects.len());
@@ -135,10 +158,12 @@ pub(crate) async fn lots_by_account(
     at: Instant,
 ) -> Result<HashMap<AccountId, Vec<Lot>>, Error> {
     let mut by_account: HashMap<AccountId, Vec<Lot>> = HashMap::new();
-    let mut lots = florin_credit::lots::of_accounts(connection, accounts).await?;
+    let left = florin_credit::lots::of_accounts(connection, accounts);
+    let lapsed = florin_credit::lots::lapsed(connection, accounts, since, at);
+    let (mut lots, lapsed) = tokio::try_join!(left, lapsed)?;
     // Those that expired earlier and nobody has recorded are no news, as if somebody had.
     lots.retain(|(_, lot)| lot.expires().is_none_or(|expires| expires > since));
-    lots.extend(florin_credit::lots::lapsed(connection, accounts, since, at).await?);
+    lots.extend(lapsed);
     for (account, lot) in lots {
         by_account.entry(account).or_default().push(lot);
     }

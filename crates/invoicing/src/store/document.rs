@@ -18,11 +18,15 @@ use crate::domain::{
 /// Writes everything of `drafts` but the invoices themselves, whose numbers are taken last.
 pub(crate) async fn insert_parts(tx: &Tx, drafts: &[(InvoiceId, &InvoiceDraft)]) -> Result<(), DbErr> {
     let contents = drafts.iter().map(|(id, draft)| (*id, &draft.content)).collect::<Vec<_>>();
-    line::insert(tx, &contents).await?;
-    debit::insert(tx, &contents).await?;
-    tax::insert(tx, &contents).await?;
     let records = drafts.iter().map(|(id, draft)| (*id, &draft.content, SettlementRecord::of(&draft.plan)));
-    settlement::insert(tx, &records.collect::<Vec<_>>()).await
+    let records = records.collect::<Vec<_>>();
+    tokio::try_join!(
+        line::insert(tx, &contents),
+        debit::insert(tx, &contents),
+        tax::insert(tx, &contents),
+        settlement::insert(tx, &records),
+    )?;
+    Ok(())
 }
 
 /// One invoice of the account, if it exists.

@@ -7,14 +7,15 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
+    extract::State,
     http::{Request, Response},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     routing::post,
 };
 use florin_platform::{
     access::{Access, AccessTable, Authenticator},
     call::{Call, Principal},
-    layer::{self, Admission, Bounds},
+    layer::{self, Admission, Bounds, Front},
 };
 use sea_orm::DbErr;
 use tonic::{Code, Status};
@@ -50,21 +51,23 @@ async fn says_who_calls(request: Request<Body>) -> Response<Body> {
     Response::new(Body::from(format!("{} {} {}", call.principal, call.method, call.trace)))
 }
 
+async fn rpc(State(front): State<Front>, request: Request<Body>, next: Next) -> Response<Body> {
+    let answered = |request| layer::answered(&front, request, |request| next.run(request));
+    layer::traced(request, answered).await
+}
+
 fn house() -> Router {
     let table = ["svc/Panic", "svc/Bare", "svc/Slow", "svc/Who"].map(|method| (method, OPEN));
+    let front = Front {
+        admission: Admission::new(AccessTable::new(&table), Arc::new(Nobody)),
+        bounds: Bounds::new(Duration::from_secs(30), 16),
+    };
     Router::new()
         .route("/svc/Panic", post(panics))
         .route("/svc/Bare", post(answers_without_details))
         .route("/svc/Slow", post(takes_for_ever))
         .route("/svc/Who", post(says_who_calls))
-        .layer(from_fn_with_state(
-            Admission::new(AccessTable::new(&table), Arc::new(Nobody)),
-            layer::admitted,
-        ))
-        .layer(from_fn_with_state(Bounds::new(Duration::from_secs(30), 16), layer::bounded))
-        .layer(from_fn(layer::explained))
-        .layer(from_fn(layer::guarded))
-        .layer(from_fn(layer::traced))
+        .layer(from_fn_with_state(front, rpc))
 }
 
 async fn call(path: &str, headers: &[(&str, &str)]) -> Response<Body> {

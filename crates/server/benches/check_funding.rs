@@ -23,13 +23,17 @@ use florin_api::project::v1::{
 };
 use florin_server::{
     config::{Config, Flags},
-    serve,
+    serve, telemetry,
 };
 use florin_testbed::{Backend, TestDatabase};
 use futures::future::join_all;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tonic::{Request, Response, Status, body::Body, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
+
+/// The server's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PROJECTS: usize = 10_000;
 const CONNECTIONS: usize = 8;
@@ -192,6 +196,7 @@ async fn measure(backend: Backend) {
         ..Flags::default()
     };
     let config = Config::load(&flags).unwrap();
+    telemetry::start(&config);
     let echo = Echo(Arc::default());
     // The first start seeds; the projects are copied in; then it is measured.
     serve::start(config.clone()).await.unwrap().stop().await.unwrap();

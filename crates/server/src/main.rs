@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use florin_server::cli::{Cli, run};
 
+/// Requests are made on one thread and dropped on another; the system's allocator locks for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

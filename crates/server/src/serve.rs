@@ -4,12 +4,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    middleware::{from_fn, from_fn_with_state},
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
 };
 use florin_account::TokenAuthenticator;
 use florin_platform::{
     db::Observer,
-    layer::{self, Admission, Bounds},
+    layer::{self, Admission, Bounds, Front},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -78,21 +80,12 @@ async fn start_with(config: Config, beside: Router, observer: Option<Observer>) 
 
     let admission = Admission::new(access::table(), Arc::new(TokenAuthenticator::new(platform.clone())));
     let bounds = Bounds::new(config.deadline_max, config.calls_max);
-    // The last is the outermost.
-    let rpcs = routes
-        .into_axum_router()
-        .layer(from_fn_with_state(admission, layer::admitted))
-        .layer(from_fn_with_state(bounds.clone(), layer::bounded))
-        .layer(from_fn(layer::explained))
-        .layer(from_fn(layer::guarded))
-        .layer(from_fn(pages::not_for_people));
     let site = site
         .router()
         .merge(webhooks.map(Webhooks::router).unwrap_or_default())
-        .layer(from_fn_with_state(bounds, layer::bounded))
-        .layer(from_fn(layer::guarded))
-        .layer(from_fn(pages::readable));
-    let routes = rpcs.merge(site).layer(from_fn(layer::traced)).merge(beside);
+        .layer(from_fn_with_state(bounds.clone(), page));
+    let rpcs = routes.into_axum_router().layer(from_fn_with_state(Front { admission, bounds }, rpc));
+    let routes = rpcs.merge(site).merge(beside);
 
     let stop = CancellationToken::new();
     let server = Server::builder()
@@ -128,6 +121,19 @@ async fn start_with(config: Config, beside: Router, observer: Option<Observer>) 
     });
     tracing::info!(%address, database = %platform.db.backend_name(), "serving");
     Ok(Running { address, sandbox_token: sandbox_token.unwrap_or_default(), stop, task })
+}
+
+/// The layers of an RPC.
+async fn rpc(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let answered = |request| layer::answered(&front, request, |request| next.run(request));
+    layer::traced(request, |request| pages::not_for_people(request, answered)).await
+}
+
+/// The layers of a page and of a webhook.
+async fn page(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let bounded = |request| layer::bounded(&bounds, request, |request| next.run(request));
+    let guarded = |request| layer::guarded(bounded(request));
+    layer::traced(request, |request| pages::readable(request, guarded)).await
 }
 
 /// Serves until SIGTERM or Ctrl-C, and tells a newcomer what to do next.

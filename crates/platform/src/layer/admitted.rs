@@ -1,11 +1,6 @@
 use std::sync::Arc;
 
-use axum::{
-    extract::{Request, State},
-    http::HeaderValue,
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, http::HeaderValue, response::Response};
 
 use crate::{
     access::{AccessTable, Admitted, Authenticator, unauthenticated},
@@ -30,14 +25,18 @@ impl Admission {
 /// Finds out who calls and whether they may; what is inside finds the [`Call`] on the request.
 ///
 /// Health and reflection are open: they tell nothing about customers.
-pub async fn admitted(State(admission): State<Admission>, mut request: Request, next: Next) -> Response {
-    let method = super::method_of(&request);
+pub async fn admitted<F: Future<Output = Response>>(
+    admission: &Admission,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let method = super::method_of(&request).to_owned();
     if method.starts_with("grpc.") {
-        return next.run(request).await;
+        return next(request).await;
     }
     // Read first: a request cannot be held across an await, its body is not shared between threads.
     let authorization = request.headers().get("authorization").cloned();
-    let principal = match principal(&admission, authorization.as_ref()).await {
+    let principal = match principal(admission, authorization.as_ref()).await {
         Ok(principal) => principal,
         Err(refusal) => return super::refuse(refusal),
     };
@@ -48,7 +47,7 @@ pub async fn admitted(State(admission): State<Admission>, mut request: Request, 
     let trace = TRACE.try_with(Clone::clone).unwrap_or_default();
     let shared = admission.table.shared(&method);
     request.extensions_mut().insert(Call { principal, method, trace, by_role, shared });
-    next.run(request).await
+    next(request).await
 }
 
 async fn principal(admission: &Admission, authorization: Option<&HeaderValue>) -> Result<Principal, Refusal> {

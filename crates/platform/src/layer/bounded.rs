@@ -1,10 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
 use florin_api::error::v1::ErrorReason;
 use tokio::sync::Semaphore;
 use tonic::Code;
@@ -29,17 +25,21 @@ impl Bounds {
 /// Honours the caller's `grpc-timeout`, within ours, and refuses more work than fits (R12.4).
 ///
 /// The future of a call that ran out of time is dropped, and its transaction rolls back with it.
-pub async fn bounded(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+pub async fn bounded<F: Future<Output = Response>>(
+    bounds: &Bounds,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     // A probe that is refused under load would have a busy server restarted.
     if super::method_of(&request).starts_with("grpc.health.") {
-        return next.run(request).await;
+        return next(request).await;
     }
     let Ok(_place) = bounds.running.try_acquire() else {
         return super::refuse(Refusal::overloaded());
     };
     let asked = request.headers().get("grpc-timeout").and_then(|value| timeout(value.to_str().ok()?));
     let deadline = asked.map_or(bounds.deadline_max, |asked| asked.min(bounds.deadline_max));
-    match tokio::time::timeout(deadline, next.run(request)).await {
+    match tokio::time::timeout(deadline, next(request)).await {
         Ok(response) => response,
         Err(_) => super::refuse(Refusal::new(
             Code::DeadlineExceeded,

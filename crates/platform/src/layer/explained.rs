@@ -1,12 +1,12 @@
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::response::Response;
 use florin_api::error::v1::ErrorReason;
 use tonic::{Code, Status};
 
 use crate::refusal::Refusal;
 
 /// Adds an `ErrorInfo` to an error that has none: those the transport itself answers (R12.2).
-pub async fn explained(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+pub async fn explained(answer: impl Future<Output = Response>) -> Response {
+    let response = answer.await;
     let Some(status) = Status::from_header_map(response.headers()) else { return response };
     if status.code() == Code::Ok || !status.details().is_empty() {
         return response;

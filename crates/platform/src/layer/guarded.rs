@@ -1,6 +1,6 @@
 use std::panic::AssertUnwindSafe;
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::response::Response;
 use futures::FutureExt;
 
 use crate::refusal::Refusal;
@@ -10,8 +10,8 @@ use crate::refusal::Refusal;
 struct Panicked(String);
 
 /// Turns a panic of whatever is inside into INTERNAL; the server goes on.
-pub async fn guarded(request: Request, next: Next) -> Response {
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+pub async fn guarded(answer: impl Future<Output = Response>) -> Response {
+    match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(response) => response,
         Err(panic) => {
             let text = panic

@@ -1,4 +1,6 @@
-use axum::{extract::Request, http::HeaderValue, middleware::Next, response::Response};
+use std::borrow::Cow;
+
+use axum::{extract::Request, http::HeaderValue, response::Response};
 use tracing::Instrument;
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -10,15 +12,17 @@ const BYTES_MAX: usize = 128;
 /// Gives the request its id (the caller's `x-request-id`, or a new one), its span and its log line.
 ///
 /// What is not an RPC may carry a secret in its path: only the path's first part is written down.
-pub async fn traced(mut request: Request, next: Next) -> Response {
+pub async fn traced<F: Future<Output = Response>>(
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let id = given(&request).unwrap_or_else(fresh);
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(HEADER, value);
     }
-    let method = told(&request);
-    let span = tracing::info_span!("rpc", method, request_id = id);
+    let span = tracing::info_span!("rpc", method = &*told(&request), request_id = id);
     let started = tokio::time::Instant::now();
-    let mut response = TRACE.scope(id.clone(), next.run(request).instrument(span.clone())).await;
+    let mut response = TRACE.scope(id.clone(), next(request).instrument(span.clone())).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -30,14 +34,14 @@ pub async fn traced(mut request: Request, next: Next) -> Response {
 }
 
 /// What is called, fit for a log.
-fn told(request: &Request) -> String {
+fn told(request: &Request) -> Cow<'_, str> {
     let method = super::method_of(request);
     let content = request.headers().get("content-type").and_then(|value| value.to_str().ok());
     if content.is_some_and(|content| content.starts_with("application/grpc")) {
-        return method;
+        return method.into();
     }
     let first = method.split('/').next().unwrap_or_default();
-    format!("{} {first}/…", request.method())
+    format!("{} {first}/…", request.method()).into()
 }
 
 fn given(request: &Request) -> Option<String> {
@@ -58,7 +62,7 @@ mod tests {
 
     fn told_of(path: &str, content: &str) -> String {
         let request = Request::builder().uri(path).header("content-type", content).body(Body::empty());
-        told(&request.expect("a request"))
+        told(&request.expect("a request")).into_owned()
     }
 
     #[test]

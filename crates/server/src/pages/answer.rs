@@ -148,9 +148,12 @@ fn trouble(language: &'static str, code: StatusCode) -> Response {
 }
 
 /// Writes out trouble, the pages' own and what the layers within say in gRPC's way, for a person to read.
-pub(crate) async fn readable(request: Request, next: Next) -> Response {
+pub(crate) async fn readable<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let language = asked_language(request.headers());
-    let response = next.run(request).await;
+    let response = next(request).await;
     let written = match (response.extensions().get::<Shown>(), Status::from_header_map(response.headers())) {
         (Some(Shown(code)), _) => trouble(language, *code),
         (None, Some(status)) if status.code() != Code::Ok => trouble(language, http_code(status.code())),
@@ -160,10 +163,13 @@ pub(crate) async fn readable(request: Request, next: Next) -> Response {
 }
 
 /// Answers whoever is not an RPC client and asks for a page that is not there.
-pub(crate) async fn not_for_people(request: Request, next: Next) -> Response {
+pub(crate) async fn not_for_people<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let content = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content.is_some_and(|content| content.starts_with("application/grpc")) {
-        return next.run(request).await;
+        return next(request).await;
     }
     shielded(trouble(asked_language(request.headers()), StatusCode::NOT_FOUND))
 }

@@ -52,7 +52,15 @@ impl<K: Send + 'static, V: Send + 'static> Coalescer<K, V> {
         let (questions, mut asked) = mpsc::unbounded_channel::<Question<K, V>>();
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            while asked.recv_many(&mut batch, batch_max.max(1)).await > 0 {
+            let batch_max = batch_max.max(1);
+            while asked.recv_many(&mut batch, batch_max).await > 0 {
+                // Whoever is about to ask asks first: fewer and larger queries. A lone question loses nothing.
+                tokio::task::yield_now().await;
+                while batch.len() < batch_max
+                    && let Ok(question) = asked.try_recv()
+                {
+                    batch.push(question);
+                }
                 let (keys, waiting): (Vec<_>, Vec<_>) =
                     batch.drain(..).map(|question| (question.key, question.answer)).unzip();
                 // A panic is that query's alone: those who asked are told, and the next query is asked.

@@ -10,6 +10,8 @@
 //! | the caller went away | the future is dropped, the transaction rolls back |
 //! | rows computed from other rows | [`Derived`] makes them true again before the commit |
 
+mod kept;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -28,6 +30,7 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 
+pub use self::kept::{Kept, Question};
 use crate::id::AccountId;
 
 /// How often one write is tried before contention is reported as overload.
@@ -36,8 +39,9 @@ pub const ATTEMPTS_MAX: usize = 8;
 pub const BINDS_MAX: usize = 30_000;
 
 const SLOW_STATEMENT: Duration = Duration::from_millis(500);
-const READERS_MAX: u32 = 4;
-const POOL_MAX: u32 = 16;
+/// Connections that are kept ([`Kept`]) are among them.
+const READERS_MAX: u32 = 6;
+const POOL_MAX: u32 = 18;
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A database, chosen by URL alone (R14.1): `sqlite://path` or `postgres://…`.

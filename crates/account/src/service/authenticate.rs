@@ -9,6 +9,7 @@ use florin_platform::{
     call::{Principal, Role},
     clock::Clock,
     coalesce::Coalescer,
+    db::Kept,
     secret::digest,
 };
 use sea_orm::DbErr;
@@ -32,11 +33,11 @@ impl TokenAuthenticator {
     /// Looks tokens up in `platform`'s database. Within a runtime.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
-        let db = platform.db.clone();
+        let kept = Kept::new(platform.db.clone());
         let services = Coalescer::new(TOKENS_MAX, move |digests: Vec<Vec<u8>>| {
-            let db = db.clone();
+            let kept = kept.clone();
             async move {
-                match store::token::find_many(db.reader(), &digests).await {
+                match store::token::find_many(&kept, &digests).await {
                     Ok(found) => digests.iter().map(|digest| Ok(found.get(digest).cloned())).collect(),
                     Err(error) => digests.iter().map(|_| Err(error.clone())).collect(),
                 }

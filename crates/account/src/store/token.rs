@@ -5,25 +5,32 @@ use std::collections::{BTreeSet, HashMap};
 use florin_platform::{
     call::Role,
     column::{At, CorruptRow},
-    db::{Tx, sql},
+    db::{Kept, Question, Tx, sql},
 };
 use florin_settlement::Instant;
-use sea_orm::{ConnectionTrait, DbErr};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr,
+    sqlx::{self, AssertSqlSafe},
+};
 
 /// The services behind those of `digests` that belong to a token and were not revoked, in one query.
 pub(crate) async fn find_many(
-    connection: &impl ConnectionTrait,
+    kept: &Kept,
     digests: &[Vec<u8>],
 ) -> Result<HashMap<Vec<u8>, (String, Vec<Role>)>, DbErr> {
-    let wanted: BTreeSet<&Vec<u8>> = digests.iter().collect();
-    let places = (1..=wanted.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
-    let text = format!(
-        "SELECT token_digest, name, roles FROM service_token \
-         WHERE revoked_at IS NULL AND token_digest IN ({places})"
-    );
-    let values = wanted.into_iter().map(|digest| digest.clone().into());
+    const LIVE: &str =
+        "SELECT token_digest, name, roles FROM service_token WHERE revoked_at IS NULL AND token_digest";
+    let wanted: BTreeSet<&[u8]> = digests.iter().map(Vec::as_slice).collect();
+    let question = if kept.backend() == DbBackend::Postgres {
+        let text = AssertSqlSafe(format!("{LIVE} = ANY($1)"));
+        Question::Postgres(sqlx::query(text).bind(wanted.into_iter().collect::<Vec<_>>()))
+    } else {
+        let places = (1..=wanted.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let query = sqlx::query(AssertSqlSafe(format!("{LIVE} IN ({places})")));
+        Question::Sqlite(wanted.into_iter().fold(query, |query, digest| query.bind(digest.to_vec())))
+    };
     let mut found = HashMap::new();
-    for row in connection.query_all_raw(sql(connection, &text, values)).await? {
+    for row in kept.rows(question).await? {
         let stored: String = row.try_get_by_index(2)?;
         found.insert(row.try_get_by_index(0)?, (row.try_get_by_index(1)?, roles(&stored)?));
     }

@@ -1,7 +1,7 @@
 //! May this start now (R4.8): the hottest read, and what it takes to answer it with one row.
 
 use florin_credit::ProjectId;
-use florin_platform::{Platform, call::Call, coalesce::Coalescer, id::AccountId};
+use florin_platform::{Platform, call::Call, coalesce::Coalescer, db::Kept, id::AccountId};
 use florin_settlement::{Instant, Money, Period, Quantity};
 use sea_orm::DbErr;
 
@@ -87,11 +87,11 @@ impl Funding {
     /// Over `platform`, whose standings `standings` keeps true. Within a runtime.
     #[must_use]
     pub(crate) fn new(platform: Platform, standings: Standings) -> Self {
-        let db = platform.db.clone();
+        let kept = Kept::new(platform.db.clone());
         let found = Coalescer::new(KEYS_MAX, move |keys: Vec<Key>| {
-            let db = db.clone();
+            let kept = kept.clone();
             async move {
-                match store::standing::of_keys(&db, &keys).await {
+                match store::standing::of_keys(&kept, &keys).await {
                     Ok(found) => keys.iter().map(|key| Ok(found.get(key).cloned())).collect(),
                     Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
                 }

@@ -24,7 +24,7 @@ use florin_credit::ProjectId;
 use florin_platform::{
     Platform,
     clock::Clock,
-    db::{Derived, Reader, Touched, Tx},
+    db::{Derived, Kept, Reader, Touched, Tx},
     id::AccountId,
     notice, outbox,
     wire::money,
@@ -420,7 +420,7 @@ impl Standings {
         let keys: Vec<Key> = rows.iter().map(|row| (row.account, row.project)).collect();
         let computed = self.computed_anew(&tx, at, &[account]).await?;
         tx.rollback().await;
-        let mut stored = store::standing::of_keys(&platform.db, &keys).await?;
+        let mut stored = store::standing::of_keys(&Kept::new(platform.db.clone()), &keys).await?;
         let mut compared = Vec::with_capacity(computed.len());
         for now in computed {
             let Some(found) = stored.remove(&(now.account, now.project)) else {

@@ -8,7 +8,7 @@ use std::{collections::HashMap, iter};
 use florin_credit::ProjectId;
 use florin_platform::{
     column::{At, Code, CorruptRow, Rate},
-    db::{BINDS_MAX, Db, Tx, sql},
+    db::{BINDS_MAX, Kept, Question, Tx, sql},
     id::AccountId,
     set::among,
 };
@@ -16,7 +16,7 @@ use florin_settlement::{Currency, Instant, PlanFamily, Quantity};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Value,
     prelude::{DateTimeUtc, Uuid},
-    sqlx::{self, Row, postgres::PgRow, sqlite::SqliteRow},
+    sqlx::{self, AssertSqlSafe, Row},
 };
 
 use super::{plan::code_of, resource::size};
@@ -55,24 +55,34 @@ const CONTEXT: &str = "(SELECT version FROM catalogue_version WHERE id = 1), \
     (SELECT offset_micros FROM sandbox_clock WHERE id = 1)";
 
 /// The standings of `keys`, those that exist, in one statement.
-pub(crate) async fn of_keys(db: &Db, keys: &[Key]) -> Result<HashMap<Key, Found>, DbErr> {
+pub(crate) async fn of_keys(kept: &Kept, keys: &[Key]) -> Result<HashMap<Key, Found>, DbErr> {
     debug_assert!(keys.len() <= KEYS_MAX, "the caller bounds its batches");
-    let failed = |error: sqlx::Error| DbErr::Query(RuntimeErr::SqlxError(error.into()));
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let reader = db.reader();
-    if db.backend() == DbBackend::Postgres {
-        let text = format!(
-            "SELECT {COLUMNS}, {CONTEXT} FROM unnest($1::uuid[], $2::uuid[]) AS w (account_id, project_id) \
-             JOIN funding_standing s ON s.account_id = w.account_id AND s.project_id = w.project_id"
-        );
-        let accounts: Vec<Uuid> = keys.iter().map(|(account, _)| account.uuid()).collect();
-        let projects: Vec<Uuid> = keys.iter().map(|(_, project)| project.uuid()).collect();
-        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(accounts).bind(projects);
-        let rows = query.fetch_all(reader.get_postgres_connection_pool()).await.map_err(failed)?;
-        return rows.iter().map(|row: &PgRow| found(row)).collect();
-    }
+    let question =
+        if kept.backend() == DbBackend::Postgres { of_keys_postgres(keys) } else { of_keys_sqlite(keys) };
+    let rows = kept.rows(question).await?;
+    rows.iter()
+        .map(|row| match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+            (Some(row), _) => found(row),
+            (None, Some(row)) => found(row),
+            (None, None) => Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
+        })
+        .collect()
+}
+
+fn of_keys_postgres(keys: &[Key]) -> Question<'static> {
+    let text = format!(
+        "SELECT {COLUMNS}, {CONTEXT} FROM unnest($1::uuid[], $2::uuid[]) AS w (account_id, project_id) \
+         JOIN funding_standing s ON s.account_id = w.account_id AND s.project_id = w.project_id"
+    );
+    let accounts: Vec<Uuid> = keys.iter().map(|(account, _)| account.uuid()).collect();
+    let projects: Vec<Uuid> = keys.iter().map(|(_, project)| project.uuid()).collect();
+    Question::Postgres(sqlx::query(AssertSqlSafe(text)).bind(accounts).bind(projects))
+}
+
+fn of_keys_sqlite(keys: &[Key]) -> Question<'static> {
     // A statement for each power of two, so that each is prepared once: the last key fills what is left over.
     let padded = keys.len().next_power_of_two();
     let places = (0..padded).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect::<Vec<_>>();
@@ -81,13 +91,11 @@ pub(crate) async fn of_keys(db: &Db, keys: &[Key]) -> Result<HashMap<Key, Found>
          FROM w CROSS JOIN funding_standing s ON s.account_id = w.account_id AND s.project_id = w.project_id",
         places.join(", ")
     );
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(text));
-    let last = keys[keys.len() - 1];
-    for (account, project) in keys.iter().copied().chain(std::iter::repeat(last)).take(padded) {
+    let mut query = sqlx::query(AssertSqlSafe(text));
+    for (account, project) in keys.iter().chain(keys.iter().last().into_iter().cycle()).take(padded) {
         query = query.bind(account.uuid()).bind(project.uuid());
     }
-    let rows = query.fetch_all(reader.get_sqlite_connection_pool()).await.map_err(failed)?;
-    rows.iter().map(|row: &SqliteRow| found(row)).collect()
+    Question::Sqlite(query)
 }
 
 /// The standings of `accounts`, as the transaction sees them, each with the instant it is due at: of those every

@@ -130,6 +130,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_about_to_ask_is_in_the_same_query() {
+        let queries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&queries);
+        let asking = Coalescer::new(100, move |keys: Vec<u32>| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async move { keys }
+        });
+        // It waits for questions.
+        tokio::task::yield_now().await;
+        let second = asking.clone();
+        let asks_next = async { tokio::spawn(async move { second.ask(2).await }).await.expect("no panic") };
+        assert_eq!(tokio::join!(asking.ask(1), asks_next), (Ok(1), Ok(2)));
+        assert_eq!(queries.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
     async fn a_query_that_panics_leaves_nobody_waiting_and_the_next_is_asked() {
         let asking = Coalescer::new(1, |keys: Vec<u32>| async move {
             assert!(keys[0] != 1, "as the test wants it");

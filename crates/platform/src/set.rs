@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many rows a statement for SQLite has.
-const SIZES: [usize; 5] = [1000, 200, 50, 10, 1];
+pub const SIZES: [usize; 5] = [1000, 200, 50, 10, 1];
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

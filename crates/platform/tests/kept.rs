@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use florin_platform::db::{Db, Kept, Question};
-use florin_testbed::{Backend, on_both_backends};
+use florin_testbed::{Backend, TestDatabase, on_both_backends};
 use sea_orm::{ConnectionTrait, DbErr, sqlx};
 
 /// What the connection says of itself, after it was told to say so if it is `told`.
@@ -28,29 +28,24 @@ async fn mark(kept: &Kept, backend: Backend, told: bool) -> Result<String, DbErr
 on_both_backends! {
     async fn one_connection_answers_one_question_after_the_other(db: TestDatabase) {
         let kept = Kept::new(Db::connect(db.url()).await.unwrap());
+        // The pool has several, and hands out another one each time.
+        let asked = (0..20).map(|_| mark(&kept, db.backend(), false));
+        assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
         let marked = mark(&kept, db.backend(), true).await.unwrap();
         for _ in 0..20 {
             assert_eq!(mark(&kept.clone(), db.backend(), false).await.unwrap(), marked);
         }
     }
+}
 
-    async fn questions_at_once_do_not_wait_for_one_another(db: TestDatabase) {
-        let kept = Kept::new(Db::connect(db.url()).await.unwrap());
-        let asked = (0..20).map(|_| mark(&kept, db.backend(), false));
-        assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
-    }
-
-    async fn a_connection_that_broke_is_not_kept(db: TestDatabase) {
-        if db.backend() != Backend::Postgres {
-            // Nobody cuts off a file.
-            return;
-        }
-        let kept = Kept::new(Db::connect(db.url()).await.unwrap());
-        let marked = mark(&kept, db.backend(), true).await.unwrap();
-        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kept' \
-                   AND datname = current_database()";
-        db.connect().await.execute_unprepared(end).await.unwrap();
-        assert!(mark(&kept, db.backend(), false).await.is_err());
-        assert_ne!(mark(&kept, db.backend(), false).await.unwrap(), marked);
-    }
+#[tokio::test]
+async fn a_connection_that_broke_is_not_kept() {
+    let db = TestDatabase::create(Backend::Postgres).await;
+    let kept = Kept::new(Db::connect(db.url()).await.unwrap());
+    let marked = mark(&kept, db.backend(), true).await.unwrap();
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kept' \
+               AND datname = current_database()";
+    db.connect().await.execute_unprepared(end).await.unwrap();
+    assert!(mark(&kept, db.backend(), false).await.is_err());
+    assert_ne!(mark(&kept, db.backend(), false).await.unwrap(), marked);
 }

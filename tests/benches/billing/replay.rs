@@ -1,11 +1,12 @@
 //! The baseline: the rows a run has written, written again by a program without any of the domain.
 //!
 //! It has every row in memory beforehand, reads nothing, and writes each table with one statement a batch: `unnest`
-//! of typed arrays on PostgreSQL, multi-row VALUES of fixed sizes on SQLite. One transaction a batch, into another
+//! of typed arrays on PostgreSQL, multi-row VALUES on SQLite, of as many rows as those of a run. One transaction a batch, into another
 //! database that was furnished in the same way, with the same keys, checks and guards.
 
 use std::time::{Duration, Instant as Stopwatch};
 
+use florin_platform::set::SIZES;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, Statement, TryGetable,
     prelude::{DateTimeUtc, Uuid},
@@ -32,8 +33,6 @@ const WRITTEN: [&str; 15] = [
     "event",
     "notice",
 ];
-/// How many rows a statement for SQLite has; as many as one of the run.
-const SIZES: [usize; 5] = [1000, 200, 50, 10, 1];
 
 /// One column of rows.
 enum Values {

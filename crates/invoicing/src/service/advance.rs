@@ -92,8 +92,7 @@ async fn issue_due(
     florin_account::lock(tx, &[account]).await?;
     let missing = || Error::NotFound(account_name(account));
     let known = florin_project::find(tx, account, project).await?.ok_or_else(missing)?;
-    let billable = BillableProject { account, created: known.created, project };
-    let settled = settle_advance(tx, at, due, &[billable]).await?;
+    let settled = settle_advance(tx, at, due, &[BillableProject::from(&known)]).await?;
     let mut to_drive = Vec::new();
     for (_, draft) in settled.drafts {
         let issued = issue_one(tx, at, call, draft?, Collection::DefaultMethod).await?;

@@ -39,7 +39,7 @@ pub(crate) async fn estimate(
     let name = florin_credit::project_name(account, project);
     florin_account::rights::reach(connection, call, account, &name, || name.clone()).await?;
     let known = florin_project::find(connection, account, project).await?.ok_or_else(missing)?;
-    let wanted = BillableProject { account, created: known.created, project };
+    let wanted = BillableProject::from(&known);
     let (month, settlement) = month_of(connection, now, &wanted).await?;
     let as_of = now.min(settlement);
     let projects = simulated(connection, month, settlement, wanted).await?;

@@ -10,8 +10,8 @@
 //! | the series | last, a block for the batch | gapless, without a lock storm (R8.3) |
 //!
 //! However many drafts there are, each table is written once, and the rows of one are made ready while the database
-//! takes those of another. What needs the number comes after it and nothing else
-//! does: the series is held for as short as can be.
+//! takes those of another. What needs the number comes after it and nothing else does: the series is held for as short as
+//! can be.
 //!
 //! Every kind of document is issued here (R8.1). Exactly once: an invoice per project and month, per order,
 //! per charge in advance, and per project's end is also a unique key; the caller has looked, under the lock.

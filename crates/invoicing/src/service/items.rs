@@ -82,8 +82,8 @@ async fn draft(connection: &impl ConnectionTrait, item: &BillingItem) -> Result<
     let (account, id) = (item.aside.account, item.aside.project);
     let project = florin_project::find(connection, account, id).await?;
     let project = project.ok_or_else(|| Error::NotFound(project_name(account, id)))?;
-    let billable = BillableProject { account, created: project.created, project: id };
-    let mut settled = settle(connection, run.month, run.settlement, &[billable]).await?;
+    let mut settled =
+        settle(connection, run.month, run.settlement, &[BillableProject::from(&project)]).await?;
     let (_, draft) = settled.drafts.pop().ok_or_else(|| Error::NotFound(project_name(account, id)))?;
     Ok(Tried { run, draft: draft?, accounts: settled.accounts })
 }

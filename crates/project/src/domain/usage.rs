@@ -6,7 +6,10 @@ use florin_credit::ProjectId;
 use florin_platform::id::AccountId;
 use florin_settlement::{Instant, Money, Month, Period, PlanFamily, Quantity, UnitPrice};
 
-use super::resource::{Labels, ResourceId};
+use super::{
+    project::Project,
+    resource::{Labels, ResourceId},
+};
 
 /// What one resource used of one plan at one price version in one calendar month (R1.4).
 ///
@@ -83,4 +86,10 @@ pub struct BillableProject {
     pub created: Instant,
     /// The project.
     pub project: ProjectId,
+}
+
+impl From<&Project> for BillableProject {
+    fn from(project: &Project) -> Self {
+        Self { account: project.account, created: project.created, project: project.id }
+    }
 }

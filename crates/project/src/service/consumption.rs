@@ -64,12 +64,8 @@ async fn billed_before(
     project: &Project,
     now: Instant,
 ) -> Result<Option<Month>, Error> {
-    let next = invoices.next_month(Reader::Committed(db), now, &billable(project)).await?;
+    let next = invoices.next_month(Reader::Committed(db), now, &project.into()).await?;
     Ok(Some(next).filter(|next| *next < Month::of(now)))
-}
-
-fn billable(project: &Project) -> BillableProject {
-    BillableProject { account: project.account, created: project.created, project: project.id }
 }
 
 /// What a project will have used at the month's end, and what the invoice of the month carries beside it: the months
@@ -132,9 +128,9 @@ async fn siblings(db: &Db, project: &Project) -> Result<Vec<BillableProject>, Er
         .filter(|state| !matches!(state, ProjectState::PendingFunding | ProjectState::Canceled))
         .collect();
     let found = store::project::list(db.reader(), project.account, &states, None, PROJECTS_MAX).await?;
-    let mut siblings: Vec<_> = found.iter().map(billable).collect();
+    let mut siblings: Vec<_> = found.iter().map(BillableProject::from).collect();
     if !siblings.iter().any(|sibling| sibling.project == project.id) {
-        siblings.push(billable(project));
+        siblings.push(project.into());
     }
     siblings.sort();
     Ok(siblings)

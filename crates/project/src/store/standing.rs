@@ -63,13 +63,7 @@ pub(crate) async fn of_keys(kept: &Kept, keys: &[Key]) -> Result<HashMap<Key, Fo
     let question =
         if kept.backend() == DbBackend::Postgres { of_keys_postgres(keys) } else { of_keys_sqlite(keys) };
     let rows = kept.rows(question).await?;
-    rows.iter()
-        .map(|row| match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
-            (Some(row), _) => found(row),
-            (None, Some(row)) => found(row),
-            (None, None) => Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
-        })
-        .collect()
+    rows.iter().map(found).collect()
 }
 
 fn of_keys_postgres(keys: &[Key]) -> Question<'static> {
@@ -113,11 +107,7 @@ pub(crate) async fn complete_of(
     };
     let mut complete: HashMap<AccountId, (i64, Vec<(Standing, Instant)>)> = HashMap::new();
     for row in of_accounts(tx, accounts, text).await? {
-        let standing = match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
-            (Some(row), _) => standing(row)?,
-            (None, Some(row)) => standing(row)?,
-            (None, None) => return Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
-        };
+        let standing = standing(&row)?;
         let (projects, due): (i64, At) = (row.try_get_by_index(29)?, row.try_get_by_index(30)?);
         complete.entry(standing.account).or_insert((projects, Vec::new())).1.push((standing, due.into()));
     }
@@ -125,24 +115,24 @@ pub(crate) async fn complete_of(
     Ok(complete.into_iter().map(|(account, (_, standings))| (account, standings)).collect())
 }
 
-fn found<R: Row>(row: &R) -> Result<(Key, Found), DbErr>
-where
-    usize: sqlx::ColumnIndex<R>,
-    for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> &'r str: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> bool: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> DateTimeUtc: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    let failed = |error: sqlx::Error| DbErr::Query(RuntimeErr::SqlxError(error.into()));
+fn found(row: &QueryResult) -> Result<(Key, Found), DbErr> {
     let standing = standing(row)?;
-    let catalogue_version = row.try_get::<i64, _>(29).map_err(failed)?;
-    let clock_offset = row.try_get::<Option<i64>, _>(30).map_err(failed)?.unwrap_or_default();
-    let found = Found { clock_offset, catalogue_version, standing };
+    let (catalogue_version, clock_offset): (i64, Option<i64>) =
+        (row.try_get_by_index(29)?, row.try_get_by_index(30)?);
+    let found = Found { clock_offset: clock_offset.unwrap_or_default(), catalogue_version, standing };
     Ok(((found.standing.account, found.standing.project), found))
 }
 
-fn standing<R: Row>(row: &R) -> Result<Standing, DbErr>
+/// The first columns of a row are [`COLUMNS`].
+fn standing(row: &QueryResult) -> Result<Standing, DbErr> {
+    match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
+        (Some(row), _) => standing_of(row),
+        (None, Some(row)) => standing_of(row),
+        (None, None) => Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
+    }
+}
+
+fn standing_of<R: Row>(row: &R) -> Result<Standing, DbErr>
 where
     usize: sqlx::ColumnIndex<R>,
     for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,

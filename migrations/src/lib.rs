@@ -35,6 +35,7 @@ mod m0022_series;
 mod m0023_recovered;
 mod m0024_legal_mentions;
 mod m0025_accounts_of_a_series;
+mod m0026_usage_month;
 
 /// Runs the steps, in order.
 #[derive(Debug)]
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_recovered::Step),
             Box::new(m0024_legal_mentions::Step),
             Box::new(m0025_accounts_of_a_series::Step),
+            Box::new(m0026_usage_month::Step),
         ]
     }
 }

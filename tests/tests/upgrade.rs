@@ -1,4 +1,5 @@
-//! What was there before movements were chained and money was booked is in order afterwards (R14.3, R14.4).
+//! What was there before movements were chained, money was booked and usage was summed by month is in order afterwards
+//! (R14.3, R14.4, R5.6).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -41,8 +42,11 @@ const PAYMENT: &str = "INSERT INTO payment (account_id, id, amount, currency, re
      settled_at, looks, created_at, updated_at) \
      VALUES ($1, $1, 3600, 'EUR', 'r', 't', 'CUSTOMER', 'SUCCEEDED', $2, 0, $2, $2)";
 
+const HOUR: &str = "INSERT INTO usage_hour (account_id, project_id, billed_with, resource_id, plan, hour_at, \
+     usage_month, units, fraction, event_count) VALUES ($1, $1, 202703, $1, 'p', $2, 202703, 1, 9999999999, 2)";
+
 /// A lot of 30.00 that paid 5.00 of an invoice, which is not written; one in which these came back by a credit note; and
-/// money that was captured.
+/// money that was captured; and two hours of measured usage.
 async fn before(connection: &impl ConnectionTrait, account: AccountId) -> Result<(), DbErr> {
     let at: Value = At::from(Instant::parse("2027-03-01T08:00:00.000001Z").unwrap()).into();
     let run =
@@ -76,12 +80,16 @@ async fn before(connection: &impl ConnectionTrait, account: AccountId) -> Result
     run(MOVEMENT, movement(2, &first, "DEBITED", 500, 2500, ["DEFERRED_INCOME", "INCOME"])).await?;
     run(LOT, lot(&second, 500, 500, "CREDIT_NOTE", Some(Uuid::from_u128(11)))).await?;
     run(MOVEMENT, movement(3, &second, "ISSUED", 500, 500, issued)).await?;
-    run(PAYMENT, vec![owner, at]).await?;
+    run(PAYMENT, vec![owner.clone(), at]).await?;
+    for hour in ["2027-03-01T08:00:00Z", "2027-03-31T23:00:00Z"] {
+        let hour: Value = At::from(Instant::parse(hour).unwrap()).into();
+        run(HOUR, vec![owner.clone(), hour]).await?;
+    }
     Ok(())
 }
 
 on_both_backends! {
-    /// Chains of movements that were there verify, and balances are carried forward.
+    /// Chains of movements that were there verify, balances are carried forward, and months are summed.
     async fn what_was_there_is_chained_and_carried_forward(db: TestDatabase) -> Result<(), DbErr> {
         let old = TestDatabase::create_empty(db.backend()).await;
         let connection = old.connect().await;
@@ -98,6 +106,10 @@ on_both_backends! {
                     AND account_id = $1";
         let row = reader.reader().query_one_raw(sql(reader.reader(), text, [account.into()])).await?.unwrap();
         assert_eq!(row.try_get_by_index::<i64>(0)?, 2, "cash, and sales of credit that nothing invoiced");
+        let text = "SELECT units, fraction, event_count FROM usage_month";
+        let row = reader.reader().query_one_raw(sql(reader.reader(), text, [])).await?.unwrap();
+        let sums: [i64; 3] = [row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?];
+        assert_eq!(sums, [3, 9_999_999_998, 4], "parts that make a unit are carried over");
         Ok(())
     }
 }

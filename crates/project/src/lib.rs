@@ -56,6 +56,11 @@ pub use service::{
     suspend::{resume_all_of, suspend_all_of},
 };
 
+/// What of measured usage can be recomputed is, for `florin audit` (R14.5).
+pub mod audit {
+    pub use crate::service::audit::check;
+}
+
 /// The catalogue: imported from a file, never edited (R5.1).
 pub mod catalogue {
     pub use crate::service::catalogue::{Imported, import};

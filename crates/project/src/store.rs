@@ -2,6 +2,7 @@
 
 pub(crate) mod acknowledgement;
 pub(crate) mod advance;
+pub(crate) mod audit;
 pub(crate) mod budget;
 pub(crate) mod control;
 pub(crate) mod deletion;
@@ -13,7 +14,9 @@ pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod quota;
 pub(crate) mod resource;
+mod rollup;
 pub(crate) mod standing;
 pub(crate) mod usage;
 pub(crate) mod usage_event;
 pub(crate) mod usage_hour;
+pub(crate) mod usage_month;

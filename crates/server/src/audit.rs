@@ -44,6 +44,7 @@ pub async fn all(db: &Db, take: &mut (dyn FnMut(Finding) + Send)) -> Result<Audi
         let range = AccountRange { first, last };
         florin_payment::audit::check(&snapshot, range, &mut findings).await?;
         florin_credit::audit::check(&snapshot, range, &mut findings).await?;
+        florin_project::audit::check(&snapshot, range, &mut findings).await?;
         florin_invoicing::audit::check(&snapshot, range, &mut findings).await?;
         snapshot.close().await?;
         accounts += u64::try_from(page.len()).unwrap_or(u64::MAX);

@@ -25,6 +25,7 @@ pub mod run;
 mod backend;
 mod books;
 mod database;
+mod disarm;
 mod law;
 mod leftovers;
 mod postgres;
@@ -34,6 +35,7 @@ mod sqlite;
 pub use backend::Backend;
 pub use books::{Audit, Books};
 pub use database::TestDatabase;
+pub use disarm::disarm;
 
 #[doc(hidden)]
 pub use law::uphold;

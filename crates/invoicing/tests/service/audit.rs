@@ -20,8 +20,8 @@ use florin_platform::{
     id::AccountId,
     wire::parse_child,
 };
-use florin_testbed::{Backend, on_both_backends};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Value};
+use florin_testbed::{Backend, disarm, on_both_backends};
+use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use crate::{
     books::{audit, audit_as_seen_by},
@@ -101,21 +101,6 @@ async fn planted(world: &World, text: &str, values: Vec<Value>) -> Result<Vec<Fi
     let found = audit_as_seen_by(&tx).await;
     tx.rollback().await;
     Ok(found)
-}
-
-async fn disarm(tx: &Tx) -> Result<(), DbErr> {
-    if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared("SET LOCAL session_replication_role = replica").await?;
-        return Ok(());
-    }
-    tx.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
-    let names =
-        tx.query_all_raw(sql(tx, "SELECT name FROM sqlite_schema WHERE type = 'trigger'", [])).await?;
-    for row in names {
-        let name: String = row.try_get_by_index(0)?;
-        tx.execute_unprepared(&format!("DROP TRIGGER {name}")).await?;
-    }
-    Ok(())
 }
 
 fn whats(found: &[Finding]) -> BTreeSet<&'static str> {

@@ -5,10 +5,7 @@
 //! price version × month of use, divided and rounded once.
 //! Refuses to know: events, and which months are closed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
-};
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use florin_credit::ProjectId;
 use florin_platform::id::AccountId;
@@ -60,17 +57,13 @@ pub(crate) struct Sum {
     pub(crate) quantity: Measured,
 }
 
-/// The instants at which a price changes within the hours of a sum.
+/// The instants at which the price of a sum's plan changes within its hours.
 ///
 /// # Errors
 /// [`RatingError::UnknownPlan`].
-pub(crate) fn cuts(metered: &Metered, tariff: &Tariff<'_>) -> Result<BTreeSet<Instant>, RatingError> {
-    let mut cuts = BTreeSet::new();
-    for sum in &metered.sums {
-        let changes = tariff.changes(&sum.plan)?.map(Instant::ceil_hour);
-        cuts.extend(changes.filter(|at| sum.first < *at && *at <= sum.last));
-    }
-    Ok(cuts)
+pub(crate) fn cuts(sum: &Sum, tariff: &Tariff<'_>) -> Result<Vec<Instant>, RatingError> {
+    let changes = tariff.changes(&sum.plan)?.map(Instant::ceil_hour);
+    Ok(changes.filter(|at| sum.first < *at && *at <= sum.last).collect())
 }
 
 /// The lines of one resource, and for each what `apart` says of its sums: sums of which it says different things

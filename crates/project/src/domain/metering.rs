@@ -5,6 +5,8 @@
 //! now; it is billed with the month it happened in, or, when that month is closed, with the first open one.
 //! Refuses to know: prices, and how events are kept.
 
+use std::collections::{BTreeMap, HashMap};
+
 use florin_credit::ProjectId;
 use florin_platform::id::AccountId;
 use florin_settlement::{Decimal, Instant, Month, Quantity, RateError};
@@ -247,6 +249,95 @@ pub(crate) struct HourKey {
     pub(crate) resource: ResourceId,
     /// Under which plan.
     pub(crate) plan: PlanCode,
+}
+
+/// What the same sums are kept of month by month, in the order of the key of what is stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MonthKey {
+    /// Whose.
+    pub(crate) account: AccountId,
+    /// In which project.
+    pub(crate) project: ProjectId,
+    /// The month whose invoice is the first that can carry it.
+    pub(crate) billed_with: Month,
+    /// What used it.
+    pub(crate) resource: ResourceId,
+    /// Under which plan.
+    pub(crate) plan: PlanCode,
+    /// The month of use.
+    pub(crate) month: Month,
+}
+
+impl From<&HourKey> for MonthKey {
+    fn from(hour: &HourKey) -> Self {
+        Self {
+            account: hour.account,
+            project: hour.project,
+            billed_with: hour.billed_with,
+            resource: hour.resource,
+            plan: hour.plan.clone(),
+            month: Month::of(hour.hour),
+        }
+    }
+}
+
+/// What events add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Total {
+    /// How much they measured.
+    pub(crate) quantity: Measured,
+    /// How many they are.
+    pub(crate) events: i64,
+}
+
+impl Total {
+    /// The sum; none if it does not fit.
+    pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
+        let events = self.events.checked_add(other.events)?;
+        Some(Self { quantity: self.quantity.checked_add(other.quantity)?, events })
+    }
+}
+
+/// What events add to a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MonthTotal {
+    /// The first hour they add to.
+    pub(crate) first: Instant,
+    /// The last.
+    pub(crate) last: Instant,
+    /// What they add.
+    pub(crate) total: Total,
+}
+
+/// What events add to each hour and to each month, in the orders of what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// Hour by hour.
+    pub(crate) hours: BTreeMap<HourKey, Total>,
+    /// The same month by month.
+    pub(crate) months: BTreeMap<MonthKey, MonthTotal>,
+}
+
+impl Sums {
+    /// Sums events, each with where it counts; none if a sum does not fit.
+    pub(crate) fn of<'e>(events: impl Iterator<Item = (&'e HourKey, Measured)>) -> Option<Self> {
+        let mut hours: HashMap<&HourKey, Total> = HashMap::new();
+        for (place, quantity) in events {
+            let total = hours.entry(place).or_default();
+            *total = total.checked_add(Total { quantity, events: 1 })?;
+        }
+        let hours: BTreeMap<HourKey, Total> =
+            hours.into_iter().map(|(hour, total)| (hour.clone(), total)).collect();
+        let mut months: BTreeMap<MonthKey, MonthTotal> = BTreeMap::new();
+        for (key, total) in &hours {
+            let nothing = MonthTotal { first: key.hour, last: key.hour, total: Total::default() };
+            let month = months.entry(key.into()).or_insert(nothing);
+            month.first = month.first.min(key.hour);
+            month.last = month.last.max(key.hour);
+            month.total = month.total.checked_add(*total)?;
+        }
+        Some(Self { hours, months })
+    }
 }
 
 /// Decides where `event` counts, by what is known of its resource at `now`.

@@ -23,7 +23,7 @@ use crate::{
     },
     error::Error,
     ports::{ForecastPayment, InvoiceForecast},
-    store::{self, usage_hour::Which},
+    store::{self, usage_month::Which},
 };
 
 /// How many projects of an account are simulated beside the one that is looked at.
@@ -167,7 +167,7 @@ pub(crate) async fn history(
     let Ok(period) = Period::try_new(first.start(), last.end()) else { return Ok(Vec::new()) };
     let wanted = [(project.account, project.id)];
     let known = Known::read(db.reader(), &wanted, period, Which::Used(first, last)).await?;
-    let closings = store::usage_hour::closings(db.reader(), project.account, project.id, first).await?;
+    let closings = store::usage_month::closings(db.reader(), project.account, project.id, first).await?;
     let mut by_month: BTreeMap<Month, Vec<RatedLine>> = BTreeMap::new();
     for line in known.lines(period, now, |sum| carried_by(sum, &closings))? {
         by_month.entry(Month::of(line.period.from())).or_default().push(line);

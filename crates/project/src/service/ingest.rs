@@ -26,14 +26,13 @@ use super::{
 };
 use crate::{
     domain::{
-        metering::{Acceptance, HourKey, Measured, Refused, UsageEvent, Verdict, place},
+        metering::{Acceptance, HourKey, Refused, Sums, UsageEvent, Verdict, place},
         resource::ResourceId,
     },
     error::Error,
     store::{
         self,
         usage_event::{Added, Recorded, Rows},
-        usage_hour::Sums,
     },
 };
 
@@ -94,7 +93,8 @@ impl<'b> Group<'b> {
         Ok(Some(Foreseen { versions, judged: self.judge(judge.acceptance, now, &known)? }))
     }
 
-    /// Decides where each event counts, which of those with one id stands for it, and what they add to each hour.
+    /// Decides where each event counts, which of those with one id stands for it, and what they add to
+    /// each hour and month.
     fn judge(&self, acceptance: Acceptance, now: Instant, known: &Known) -> Result<Judged<'b>, Error> {
         let place_of = |(event, _): &(&UsageEvent, &str)| {
             let life = known.get(&(event.account, event.resource)).map(Arc::as_ref);
@@ -120,21 +120,14 @@ impl<'b> Group<'b> {
         store::usage_event::rows(now, candidates.iter().map(|index| self.events[*index]))
     }
 
-    /// What events add to each hour.
+    /// What events add to each hour and month.
     fn summed(
         &self,
         places: &[Result<HourKey, Refused>],
         events: impl Iterator<Item = usize>,
     ) -> Result<Sums, Error> {
-        let mut hours: HashMap<&HourKey, (Measured, i64)> = HashMap::new();
-        for index in events {
-            if let Ok(place) = &places[index] {
-                let (sum, count) = hours.entry(place).or_default();
-                *sum = sum.checked_add(self.events[index].0.quantity).ok_or(Error::UsageOverflow)?;
-                *count += 1;
-            }
-        }
-        Ok(hours.into_iter().map(|(key, sum)| (key.clone(), sum)).collect())
+        let placed = |index: usize| Some((places[index].as_ref().ok()?, self.events[index].0.quantity));
+        Sums::of(events.filter_map(placed)).ok_or(Error::UsageOverflow)
     }
 }
 
@@ -149,7 +142,7 @@ struct Judged<'b> {
     candidates: Vec<usize>,
     /// The same as they are stored, until they are written; who tries again makes them again.
     rows: Mutex<Option<Rows>>,
-    /// What they add to each hour if all of them are new.
+    /// What they add to each hour and month if all of them are new.
     sums: Sums,
 }
 
@@ -211,7 +204,10 @@ async fn write(
     for index in candidates {
         new[*index] = added.contains(key(events[*index].0));
     }
-    let add = async |sums: &Sums| store::usage_hour::add(tx, sums, &novelty.of(expected, sums.keys())).await;
+    let add = async |sums: &Sums| {
+        store::usage_hour::add(tx, &sums.hours, &novelty.of(expected, sums.hours.keys())).await?;
+        store::usage_month::add(tx, &sums.months).await
+    };
     match &added {
         Added::Everything => add(sums).await?,
         Added::Some(_) => {

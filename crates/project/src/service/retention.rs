@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     store::{
         usage_event::{self, Sweep},
-        usage_hour::{month_of, number_of},
+        usage_month::{month_of, number_of},
     },
 };
 

@@ -17,7 +17,7 @@ use crate::{
         usage::RatedLine,
     },
     error::Error,
-    store::{self, usage::Usage, usage_hour::Which},
+    store::{self, usage::Usage, usage_month::Which},
 };
 
 /// What `projects` used in `period`, as known at `until`: what still runs is counted up to there, the hour that
@@ -62,7 +62,7 @@ pub async fn close(
     month: Month,
     projects: &[(AccountId, ProjectId)],
 ) -> Result<(), Error> {
-    Ok(store::usage_hour::close(tx, at, month, projects).await?)
+    Ok(store::usage_month::close(tx, at, month, projects).await?)
 }
 
 /// Everything that usage of some projects is rated by.
@@ -83,7 +83,7 @@ impl Known {
     ) -> Result<Self, Error> {
         let projects: Vec<_> = projects.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let held = store::usage::held(connection, &projects, period).await?;
-        let metered = store::usage_hour::sums(connection, &projects, which, &[]).await?;
+        let metered = store::usage_month::sums(connection, &projects, which).await?;
         let held_plans = held.iter().flat_map(|usage| &usage.held).map(|held| &held.plan);
         let measured_plans = metered.iter().flat_map(|metered| &metered.sums).map(|sum| &sum.plan);
         let codes: BTreeSet<&PlanCode> = held_plans.chain(measured_plans).collect();
@@ -95,14 +95,7 @@ impl Known {
         let own =
             store::own_price::of_accounts(connection, &accounts.into_iter().collect::<Vec<_>>()).await?;
         let mut known = Self { held, metered, catalogue, own };
-        let cuts = known.cuts()?;
-        if !cuts.is_empty() {
-            known.metered = store::usage_hour::sums(connection, &projects, which, &cuts).await?;
-            // Outside a lock a plan may have come in between; the next look finds it.
-            for metered in &mut known.metered {
-                metered.sums.retain(|sum| known.catalogue.contains_key(&sum.plan));
-            }
-        }
+        known.cut(connection, which).await?;
         Ok(known)
     }
 
@@ -112,13 +105,30 @@ impl Known {
         self.own.get(&account).map_or(tariff, |own| tariff.with_own(own))
     }
 
-    /// The instants at which a price changes within a measured sum: there it must be cut.
-    fn cuts(&self) -> Result<Vec<Instant>, RatingError> {
-        let mut cuts = BTreeSet::new();
+    /// Cuts the measured sums of plans whose price changes within them: those are read hour by hour.
+    async fn cut(&mut self, connection: &impl ConnectionTrait, which: Which) -> Result<(), Error> {
+        let (mut plans, mut cuts) = (BTreeSet::new(), BTreeSet::new());
         for metered in &self.metered {
-            cuts.extend(metered::cuts(metered, &self.tariff(metered.account, metered.currency))?);
+            let tariff = self.tariff(metered.account, metered.currency);
+            for sum in &metered.sums {
+                let of_sum = metered::cuts(sum, &tariff)?;
+                if !of_sum.is_empty() {
+                    plans.insert((metered.account, metered.project, sum.plan.clone()));
+                    cuts.extend(of_sum);
+                }
+            }
         }
-        Ok(cuts.into_iter().collect())
+        if plans.is_empty() {
+            return Ok(());
+        }
+        let cuts: Vec<Instant> = cuts.into_iter().collect();
+        let mut parts = store::usage_hour::cut(connection, &plans, which, &cuts).await?;
+        for metered in &mut self.metered {
+            let (account, project) = (metered.account, metered.project);
+            metered.sums.retain(|sum| !plans.contains(&(account, project, sum.plan.clone())));
+            metered.sums.extend(parts.remove(&(account, metered.resource)).unwrap_or_default());
+        }
+        Ok(())
     }
 
     /// The lines, up to `until`; measured ones say by which month's invoice they are carried if `carried` does.

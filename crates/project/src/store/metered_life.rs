@@ -14,7 +14,7 @@ use florin_platform::{
 use florin_settlement::Month;
 use sea_orm::{ConnectionTrait, DbErr, QueryResult};
 
-use super::{plan::code_of, usage_hour::month_of};
+use super::{plan::code_of, usage_month::month_of};
 use crate::domain::{
     metering::{Life, Stretch},
     plan::ChargeModel,

@@ -14,7 +14,7 @@ use sea_orm::{
     entity::prelude::*,
 };
 
-use super::usage_hour::number_of;
+use super::usage_month::number_of;
 use crate::domain::{
     life::{Deletion, DeletionCause, OperatorSuspension, Suspension},
     project::{Funding, Project, ProjectName, ProjectState},
@@ -419,7 +419,7 @@ fn is_billable(
          AND (EXISTS (SELECT 1 FROM resource_interval i \
             WHERE i.account_id = p.account_id AND i.project_id = p.id \
             AND i.started_at < $1 AND (i.ended_at IS NULL OR i.ended_at >= $2) LIMIT 1 OFFSET 0) \
-         OR EXISTS (SELECT 1 FROM usage_hour h WHERE h.account_id = p.account_id AND h.project_id = p.id \
+         OR EXISTS (SELECT 1 FROM usage_month h WHERE h.account_id = p.account_id AND h.project_id = p.id \
             AND h.billed_with <= {} AND h.billed_with > COALESCE((SELECT MAX(c.month) FROM usage_closing c \
                WHERE c.account_id = p.account_id AND c.project_id = p.id), 0) LIMIT 1 OFFSET 0))",
         number_of(last)

@@ -1,6 +1,5 @@
 //! The project slice on both backends: the real store, the real slices below; only debts are pretended.
 
-#[path = "../../../credit/tests/slice/books.rs"]
 mod books;
 mod catalogue;
 mod changes;

@@ -21,7 +21,7 @@ use florin_api::{
 use florin_platform::{call::Call, db::sql, id::AccountId, job::Job, wire::timestamp};
 use florin_project::{RatedLine, UsageRpc, usage::of_projects};
 use florin_settlement::{Month, Quantity};
-use florin_testbed::on_both_backends;
+use florin_testbed::{disarm, on_both_backends};
 use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
@@ -29,7 +29,10 @@ use proptest::{
 use sea_orm::ConnectionTrait;
 use tonic::Code;
 
-use crate::setting::{House, at, by, by_service, project_id, reason};
+use crate::{
+    books::audit_as_seen_by,
+    setting::{House, at, by, by_service, project_id, reason},
+};
 
 const EGRESS: &str = "object-egress";
 
@@ -513,10 +516,48 @@ on_both_backends! {
             "UPDATE usage_hour SET units = 2",
             "UPDATE usage_hour SET billed_with = 202704, event_count = event_count + 1",
             "DELETE FROM usage_hour",
+            "UPDATE usage_month SET units = 0, event_count = event_count + 1",
+            "UPDATE usage_month SET units = 2",
+            "UPDATE usage_month SET last_hour = first_hour, first_hour = last_hour, units = 2",
+            "UPDATE usage_month SET billed_with = 202704, event_count = event_count + 1",
+            "DELETE FROM usage_month",
             "DELETE FROM usage_closing",
             "UPDATE usage_closing SET month = 202701",
         ] {
             assert!(house.execute(text, []).await.is_err(), "{text}");
+        }
+    }
+
+    /// R14.5: what is planted is found, and nothing else.
+    async fn the_audit_finds_what_is_not_the_sum_of_its_parts(db: TestDatabase) {
+        const MONTH: &str = "a month of measured usage is the sum of its hours";
+        const HOURLESS: &str = "a month of measured usage has hours";
+        const EVENTS: &str = "measured usage is the sum of its events";
+        let house = House::open(db).await;
+        let (account, project) = house.funded("sums@example.com").await;
+        let bucket = resource(&house, account, &project, EGRESS).await;
+        house.now_is("2027-03-02T09:00:00Z").await;
+        let events = ["2027-03-01T08:30:00Z", "2027-03-02T08:00:00Z", "2027-03-02T08:59:59Z"].iter().enumerate();
+        let events = events.map(|(n, instant)| event(&format!("e{n}"), &bucket, "0.9999999999", instant));
+        record(&house.usage(), events.collect()).await;
+        for (text, expected) in [
+            ("UPDATE usage_month SET fraction = fraction - 1", &[MONTH, EVENTS][..]),
+            ("UPDATE usage_month SET event_count = 4", &[MONTH]),
+            ("UPDATE usage_month SET first_hour = last_hour", &[MONTH]),
+            ("UPDATE usage_hour SET units = units + 1 WHERE event_count = 2", &[MONTH]),
+            ("UPDATE usage_hour SET plan = 'object-ingress'", &[MONTH, HOURLESS]),
+            ("DELETE FROM usage_hour", &[HOURLESS]),
+            ("DELETE FROM usage_month", &[MONTH, EVENTS]),
+            ("UPDATE usage_event SET units = 7 WHERE event_id = 'e1'", &[EVENTS]),
+            ("DELETE FROM usage_event WHERE event_id = 'e1'", &[]),
+        ] {
+            let tx = house.platform.db.begin_write().await.expect("begun");
+            disarm(&tx).await.expect("disarmed");
+            let changed = tx.execute_raw(sql(&tx, text, [])).await.expect("planted").rows_affected();
+            assert!(changed > 0, "{text}");
+            let found: Vec<_> = audit_as_seen_by(&tx).await.iter().map(|finding| finding.what).collect();
+            tx.rollback().await;
+            assert_eq!(found, expected, "{text}");
         }
     }
 

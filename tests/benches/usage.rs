@@ -13,7 +13,7 @@
 //! rows in batches of the same size, in the same order, an id that is known passed over and each new one told. It keeps no
 //! sums, holds no account and judges nothing; ours is to reach half of it while every event brings a second row.
 //!
-//! Run by `make bench`; `FLORIN_TEST_BENCH_EVENTS` says how many events a round has. Ratios within one run hold,
+//! Run by `make bench`; `-- sqlite` or `-- postgres` measures one backend, `known` only the storing of known sums. `FLORIN_TEST_BENCH_EVENTS` says how many events a round has. Ratios within one run hold,
 //! absolute figures do not.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
@@ -50,9 +50,16 @@ fn main() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for backend in Backend::ALL {
+    let asked = Backend::ALL.into_iter().filter(|backend| is_wanted(&backend.to_string()));
+    let asked: Vec<_> = asked.collect();
+    for backend in if asked.is_empty() { Backend::ALL.to_vec() } else { asked } {
         runtime.block_on(measure(backend));
     }
+}
+
+/// Whether the arguments ask for `what`.
+fn is_wanted(what: &str) -> bool {
+    std::env::args().skip(1).any(|argument| argument == what)
 }
 
 fn events_of_a_round() -> usize {
@@ -92,7 +99,8 @@ async fn measure(backend: Backend) {
         ("storing, every event a new sum", Spread::NewSums),
         ("storing, every event a known sum of its own", Spread::KnownSums),
     ];
-    for (name, spread) in spreads {
+    let all = !is_wanted("known");
+    for (name, spread) in spreads.into_iter().filter(|(_, spread)| all || *spread == Spread::KnownSums) {
         bench.first = bench.next;
         let (mut ours, mut baseline) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -102,19 +110,14 @@ async fn measure(backend: Backend) {
         }
         report(name, events_of_a_round(), median(ours), median(baseline));
     }
-    let (mut ours, mut baseline) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let events = bench.events(2000, Spread::FewSums);
-        baseline.push(bench.raw_singly(backend, &events).await);
-        ours.push(bench.singly(events).await);
-    }
-    report("single events, 64 callers", 2000, median(ours), median(baseline));
-    if backend == Backend::Postgres {
-        bench.memory().await;
+    if all {
+        bench.small_batches(backend).await;
     }
     bench.florin.stop().await;
     drop(bench.raw);
-    looks(backend).await;
+    if all {
+        looks(backend).await;
+    }
 }
 
 fn report(name: &str, events: usize, ours: Duration, baseline: Duration) {
@@ -171,6 +174,20 @@ impl Bench {
                 }
             })
             .collect()
+    }
+
+    /// Many callers with an event each, and batches of all sizes.
+    async fn small_batches(&mut self, backend: Backend) {
+        let (mut ours, mut baseline) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let events = self.events(2000, Spread::FewSums);
+            baseline.push(self.raw_singly(backend, &events).await);
+            ours.push(self.singly(events).await);
+        }
+        report("single events, 64 callers", 2000, median(ours), median(baseline));
+        if backend == Backend::Postgres {
+            self.memory().await;
+        }
     }
 
     /// One stream, from the first batch to the last answer.

@@ -2,7 +2,7 @@
 //!
 //! | job | due | does |
 //! |---|---|---|
-//! | [`ForgetEvents`] | on each 1st, once there is measured usage | deletes the events whose ids need not be remembered any more (R5.4); the hourly sums stay |
+//! | [`ForgetEvents`] | on each 1st, once there is measured usage | deletes the events whose ids need not be remembered any more (R5.4); the sums stay |
 
 use std::sync::Arc;
 

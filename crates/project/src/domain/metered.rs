@@ -1,4 +1,4 @@
-//! Rating of what was measured: from hourly sums to lines (R5.4, R5.5, R1.4).
+//! Rating of what was measured: from sums to lines (R5.4, R5.5, R1.4).
 //!
 //! Owns: which sums become one line, and at which price version.
 //! Always holds: a sum is rated at the price in force in its hours, under the plan held then; one line per plan ×

@@ -1,7 +1,7 @@
 //! What a project consumed, as its owner looks at it: now, foretold, and month by month (R5.6).
 //!
-//! Nothing here reads an event: what was measured is read from the hourly sums, so that a look costs the same
-//! however many events a month has.
+//! Nothing here reads an event: what was measured is read from its sums, so that a look costs the same however many
+//! events a month has, and in however many hours.
 
 use std::collections::BTreeMap;
 

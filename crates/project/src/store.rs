@@ -16,6 +16,7 @@ pub(crate) mod quota;
 pub(crate) mod resource;
 mod rollup;
 pub(crate) mod standing;
+mod standing_row;
 pub(crate) mod usage;
 pub(crate) mod usage_event;
 pub(crate) mod usage_hour;

@@ -1,7 +1,12 @@
 //! Rows of funding standings, and of what they are computed from.
 //!
-//! The hot read ([`of_keys`]) is the one statement here that goes past sea-orm: it needs arrays on PostgreSQL, and
-//! it is asked before every launch of every customer (R4.8). No BEGIN, no ping, one primary key look-up a row.
+//! The hot read ([`of_keys`]) is the one statement here that goes past sea-orm: it is asked before every launch of
+//! every customer (R4.8). No BEGIN, no ping, one primary key look-up a row; one text, however many rows.
+//!
+//! | backend | asked | answered |
+//! |---|---|---|
+//! | PostgreSQL | an array of ids for each column of the key | a row for each standing |
+//! | SQLite | one JSON array of keys | one JSON array of rows: the driver hands values over one by one, from the database's thread, and that is dearer than finding them |
 
 use std::{collections::HashMap, iter};
 
@@ -14,14 +19,19 @@ use florin_platform::{
 };
 use florin_settlement::{Currency, Instant, PlanFamily, Quantity};
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, QueryResult, RuntimeErr, Value,
-    prelude::{DateTimeUtc, Uuid},
-    sqlx::{self, AssertSqlSafe, Row},
+    ConnectionTrait, DbBackend, DbErr, QueryResult, Value,
+    prelude::Uuid,
+    sqlx::{self, AssertSqlSafe},
 };
+use serde_json::Value as Json;
 
-use super::{plan::code_of, resource::size};
+use super::{
+    plan::code_of,
+    resource::size,
+    standing_row::{Columns, FIGURES, IDS, TABLE, binds, corrupt, read, standing},
+};
 use crate::domain::{
-    funding::{HourlyRate, Quotas, Restricted, SETS, Standing, place},
+    funding::{Quotas, Standing, place},
     plan::PlanCode,
     project::ProjectState,
     quota::fallback,
@@ -29,7 +39,6 @@ use crate::domain::{
     resource::ResourceId,
 };
 
-const TABLE: &str = "funding_standing";
 /// The most rows the hot read asks for at once.
 pub(crate) const KEYS_MAX: usize = 512;
 
@@ -47,10 +56,6 @@ pub(crate) struct Found {
 /// A key of the table.
 pub(crate) type Key = (AccountId, ProjectId);
 
-const COLUMNS: &str = "s.account_id, s.project_id, s.state, s.currency, s.in_debt, s.prepaid_only, s.spend_cap, \
-    s.own_credit, s.shared_credit, s.others_need, s.others_rate, s.unbilled, s.spent, s.reserved, s.accrual, \
-    s.conversion, s.burn, s.instances, s.storages, s.options, s.restricted, s.cap_reached, s.exhausted, s.unrated, \
-    s.through_at, s.valid_until, s.instance_quota, s.storage_quota, s.option_quota";
 const CONTEXT: &str = "(SELECT version FROM catalogue_version WHERE id = 1), \
     (SELECT offset_micros FROM sandbox_clock WHERE id = 1)";
 
@@ -60,15 +65,19 @@ pub(crate) async fn of_keys(kept: &Kept, keys: &[Key]) -> Result<HashMap<Key, Fo
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let question =
-        if kept.backend() == DbBackend::Postgres { of_keys_postgres(keys) } else { of_keys_sqlite(keys) };
-    let rows = kept.rows(question).await?;
-    rows.iter().map(found).collect()
+    if kept.backend() == DbBackend::Postgres {
+        let rows = kept.rows(of_keys_postgres(keys)).await?;
+        return rows.iter().map(|row| read(row, found)).collect();
+    }
+    let rows = kept.rows(of_keys_sqlite(keys)).await?;
+    let listed: String = rows.first().map_or_else(|| Ok("[]".to_owned()), |row| row.try_get_by_index(0))?;
+    let listed: Vec<Vec<Json>> = serde_json::from_str(&listed).map_err(CorruptRow::of(TABLE))?;
+    listed.iter().map(|row| found(row)).collect()
 }
 
 fn of_keys_postgres(keys: &[Key]) -> Question<'static> {
     let text = format!(
-        "SELECT {COLUMNS}, {CONTEXT} FROM unnest($1::uuid[], $2::uuid[]) AS w (account_id, project_id) \
+        "SELECT {IDS}, {FIGURES}, {CONTEXT} FROM unnest($1::uuid[], $2::uuid[]) AS w (account_id, project_id) \
          JOIN funding_standing s ON s.account_id = w.account_id AND s.project_id = w.project_id"
     );
     let accounts: Vec<Uuid> = keys.iter().map(|(account, _)| account.uuid()).collect();
@@ -77,19 +86,16 @@ fn of_keys_postgres(keys: &[Key]) -> Question<'static> {
 }
 
 fn of_keys_sqlite(keys: &[Key]) -> Question<'static> {
-    // A statement for each power of two, so that each is prepared once: the last key fills what is left over.
-    let padded = keys.len().next_power_of_two();
-    let places = (0..padded).map(|n| format!("(${}, ${})", 2 * n + 1, 2 * n + 2)).collect::<Vec<_>>();
     let text = format!(
-        "WITH w (account_id, project_id) AS (VALUES {}) SELECT {COLUMNS}, {CONTEXT} \
-         FROM w CROSS JOIN funding_standing s ON s.account_id = w.account_id AND s.project_id = w.project_id",
-        places.join(", ")
+        "SELECT json_group_array(json_array(hex(s.account_id), hex(s.project_id), {FIGURES}, {CONTEXT})) \
+         FROM json_each($1) w CROSS JOIN funding_standing s \
+         ON s.account_id = unhex(substr(w.value, 1, 32)) AND s.project_id = unhex(substr(w.value, 33))"
     );
-    let mut query = sqlx::query(AssertSqlSafe(text));
-    for (account, project) in keys.iter().chain(keys.iter().last().into_iter().cycle()).take(padded) {
-        query = query.bind(account.uuid()).bind(project.uuid());
-    }
-    Question::Sqlite(query)
+    let asked = keys
+        .iter()
+        .map(|(account, project)| format!("{:x}{:x}", account.uuid().simple(), project.uuid().simple()));
+    let asked = Json::from(asked.collect::<Vec<_>>()).to_string();
+    Question::Sqlite(sqlx::query(AssertSqlSafe(text)).bind(asked))
 }
 
 /// The standings of `accounts`, as the transaction sees them, each with the instant it is due at: of those every
@@ -100,14 +106,14 @@ pub(crate) async fn complete_of(
 ) -> Result<HashMap<AccountId, Vec<(Standing, Instant)>>, DbErr> {
     let text = |count| {
         format!(
-            "SELECT {COLUMNS}, (SELECT COUNT(*) FROM project p WHERE p.account_id = s.account_id), s.due_at \
+            "SELECT {IDS}, {FIGURES}, (SELECT COUNT(*) FROM project p WHERE p.account_id = s.account_id), s.due_at \
              FROM funding_standing s WHERE s.account_id IN ({}) ORDER BY s.account_id, s.project_id",
             places(1, count)
         )
     };
     let mut complete: HashMap<AccountId, (i64, Vec<(Standing, Instant)>)> = HashMap::new();
     for row in of_accounts(tx, accounts, text).await? {
-        let standing = standing(&row)?;
+        let standing = read(&row, standing)?;
         let (projects, due): (i64, At) = (row.try_get_by_index(29)?, row.try_get_by_index(30)?);
         complete.entry(standing.account).or_insert((projects, Vec::new())).1.push((standing, due.into()));
     }
@@ -115,117 +121,11 @@ pub(crate) async fn complete_of(
     Ok(complete.into_iter().map(|(account, (_, standings))| (account, standings)).collect())
 }
 
-fn found(row: &QueryResult) -> Result<(Key, Found), DbErr> {
+fn found(row: &dyn Columns) -> Result<(Key, Found), DbErr> {
     let standing = standing(row)?;
-    let (catalogue_version, clock_offset): (i64, Option<i64>) =
-        (row.try_get_by_index(29)?, row.try_get_by_index(30)?);
-    let found = Found { clock_offset: clock_offset.unwrap_or_default(), catalogue_version, standing };
+    let catalogue_version = row.number(29)?.ok_or_else(|| corrupt("no version of the catalogue"))?;
+    let found = Found { clock_offset: row.number(30)?.unwrap_or_default(), catalogue_version, standing };
     Ok(((found.standing.account, found.standing.project), found))
-}
-
-/// The first columns of a row are [`COLUMNS`].
-fn standing(row: &QueryResult) -> Result<Standing, DbErr> {
-    match (row.try_as_pg_row(), row.try_as_sqlite_row()) {
-        (Some(row), _) => standing_of(row),
-        (None, Some(row)) => standing_of(row),
-        (None, None) => Err(CorruptRow::new(TABLE, "of no backend that is known").into()),
-    }
-}
-
-fn standing_of<R: Row>(row: &R) -> Result<Standing, DbErr>
-where
-    usize: sqlx::ColumnIndex<R>,
-    for<'r> Uuid: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> &'r str: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> bool: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    for<'r> DateTimeUtc: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    let failed = |error: sqlx::Error| DbErr::Query(RuntimeErr::SqlxError(error.into()));
-    let corrupt = |reason: &str| DbErr::from(CorruptRow::new(TABLE, reason));
-    let number = |index: usize| row.try_get::<i64, _>(index).map_err(failed);
-    let flag = |index: usize| row.try_get::<bool, _>(index).map_err(failed);
-    let quota = |index: usize| row.try_get::<Option<i64>, _>(index).map_err(failed);
-    let text = |index: usize| row.try_get::<&str, _>(index).map_err(failed);
-    let id = |index: usize| row.try_get::<Uuid, _>(index).map_err(failed);
-    let rate = |index: usize| text(index).and_then(|text| read_rate(text).map_err(DbErr::from));
-    let at = |index: usize| row.try_get::<DateTimeUtc, _>(index).map(Instant::new).map_err(failed);
-    Ok(Standing {
-        account: AccountId::from_uuid(id(0)?),
-        project: ProjectId::from_uuid(id(1)?),
-        state: ProjectState::parse(text(2)?).ok_or_else(|| corrupt("unknown state"))?,
-        currency: Currency::parse(text(3)?).map_err(|_| corrupt("unknown currency"))?,
-        in_debt: flag(4)?,
-        prepaid_only: flag(5)?,
-        spend_cap: row.try_get::<Option<i64>, _>(6).map_err(failed)?,
-        own: number(7)?,
-        shared: number(8)?,
-        others: number(9)?,
-        others_rate: rate(10)?,
-        unbilled: number(11)?,
-        spent: number(12)?,
-        reserved: number(13)?,
-        accrual: rate(14)?,
-        conversion: rate(15)?,
-        burn: rate(16)?,
-        in_use: [number(17)?, number(18)?, number(19)?],
-        restricted: read_restricted(text(20)?)?,
-        cap_reached: flag(21)?,
-        exhausted: flag(22)?,
-        unrated: flag(23)?,
-        through: at(24)?,
-        valid_until: at(25)?,
-        quotas: [quota(26)?, quota(27)?, quota(28)?],
-    })
-}
-
-fn read_rate(text: &str) -> Result<HourlyRate, CorruptRow> {
-    if text == "0" {
-        return Ok(HourlyRate::ZERO);
-    }
-    let value: Rate = text.parse().map_err(CorruptRow::of(TABLE))?;
-    HourlyRate::read(value.0).ok_or_else(|| CorruptRow::new(TABLE, "a rate out of range"))
-}
-
-fn rate_text(rate: HourlyRate) -> Result<String, CorruptRow> {
-    let value = rate.value().ok_or_else(|| CorruptRow::new(TABLE, "a rate with too many digits"))?;
-    Ok(Rate(value).to_string())
-}
-
-/// Own and shared credit by set, then for each family: unbilled, reserved, accrual, conversion; by spaces.
-fn restricted_text(restricted: Option<&Restricted>) -> Result<String, CorruptRow> {
-    let Some(restricted) = restricted else { return Ok(String::new()) };
-    let amounts = restricted.own.iter().chain(&restricted.shared);
-    let mut words: Vec<String> = amounts.map(i64::to_string).collect();
-    for place in 0..PlanFamily::COUNT {
-        words.push(restricted.unbilled[place].to_string());
-        words.push(restricted.reserved[place].to_string());
-        words.push(rate_text(restricted.accrual[place])?);
-        words.push(rate_text(restricted.conversion[place])?);
-    }
-    Ok(words.join(" "))
-}
-
-fn read_restricted(text: &str) -> Result<Option<Box<Restricted>>, CorruptRow> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let mut words = text.split(' ');
-    let mut next = || words.next().ok_or_else(|| CorruptRow::new(TABLE, "too few figures by family"));
-    let mut restricted = Restricted::default();
-    for set in 0..SETS {
-        restricted.own[set] = next()?.parse().map_err(CorruptRow::of(TABLE))?;
-    }
-    for set in 0..SETS {
-        restricted.shared[set] = next()?.parse().map_err(CorruptRow::of(TABLE))?;
-    }
-    for place in 0..PlanFamily::COUNT {
-        restricted.unbilled[place] = next()?.parse().map_err(CorruptRow::of(TABLE))?;
-        restricted.reserved[place] = next()?.parse().map_err(CorruptRow::of(TABLE))?;
-        restricted.accrual[place] = read_rate(next()?)?;
-        restricted.conversion[place] = read_rate(next()?)?;
-    }
-    Ok(Some(Box::new(restricted)))
 }
 
 /// Writes standings, each with the instant it has to be looked at again; what was there is replaced.
@@ -264,43 +164,6 @@ const SET: &str = "state = excluded.state, currency = excluded.currency, in_debt
     exhausted = excluded.exhausted, unrated = excluded.unrated, through_at = excluded.through_at, \
     valid_until = excluded.valid_until, due_at = excluded.due_at, instance_quota = excluded.instance_quota, \
     storage_quota = excluded.storage_quota, option_quota = excluded.option_quota";
-
-fn binds(standing: &Standing, due: Instant) -> Result<[Value; 30], DbErr> {
-    let [instances, storages, options] = standing.in_use;
-    let [instance_quota, storage_quota, option_quota] = standing.quotas;
-    Ok([
-        standing.account.into(),
-        standing.project.into(),
-        standing.state.as_str().into(),
-        standing.currency.code().into(),
-        standing.in_debt.into(),
-        standing.prepaid_only.into(),
-        standing.spend_cap.into(),
-        standing.own.into(),
-        standing.shared.into(),
-        standing.others.into(),
-        rate_text(standing.others_rate)?.into(),
-        standing.unbilled.into(),
-        standing.spent.into(),
-        standing.reserved.into(),
-        rate_text(standing.accrual)?.into(),
-        rate_text(standing.conversion)?.into(),
-        rate_text(standing.burn)?.into(),
-        instances.into(),
-        storages.into(),
-        options.into(),
-        restricted_text(standing.restricted.as_deref())?.into(),
-        standing.cap_reached.into(),
-        standing.exhausted.into(),
-        standing.unrated.into(),
-        At::from(standing.through).into(),
-        At::from(standing.valid_until).into(),
-        At::from(due).into(),
-        instance_quota.into(),
-        storage_quota.into(),
-        option_quota.into(),
-    ])
-}
 
 fn rows(count: usize, columns: usize) -> String {
     let row = |n: usize| {

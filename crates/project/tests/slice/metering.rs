@@ -442,6 +442,7 @@ on_both_backends! {
         let house = House::open(db).await;
         let (account, project) = house.funded("change@example.com").await;
         let bucket = resource(&house, account, &project, EGRESS).await;
+        let requests = resource(&house, account, &project, "object-requests-write").await;
         let text = "INSERT INTO plan_price (plan, currency, effective_at, unit_price) \
                     VALUES ($1, 'EUR', '2027-03-10T12:00:00+00:00', '1')";
         house.execute(text, [EGRESS.into()]).await.expect("a price");
@@ -450,6 +451,8 @@ on_both_backends! {
             event("before", &bucket, "100", "2027-03-10T11:59:59.999999Z"),
             event("after", &bucket, "7", "2027-03-10T12:00:00Z"),
             event("later", &bucket, "3", "2027-03-15T12:00:00Z"),
+            event("early-request", &requests, "200", "2027-03-10T11:00:00Z"),
+            event("late-request", &requests, "300", "2027-03-15T12:00:00Z"),
         ])
         .await;
         let lines = due(&house, account, &project, "2027-03").await;
@@ -459,7 +462,9 @@ on_both_backends! {
             [
                 (Quantity::whole(100), 110, at("2027-03-10T11:00:00Z"), at("2027-03-10T12:00:00Z")),
                 (Quantity::whole(10), 1000, at("2027-03-10T12:00:00Z"), at("2027-03-15T13:00:00Z")),
-            ]
+                (Quantity::whole(500), 260, at("2027-03-10T11:00:00Z"), at("2027-03-15T13:00:00Z")),
+            ],
+            "what another plan measured is not cut"
         );
     }
 

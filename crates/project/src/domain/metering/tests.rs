@@ -146,3 +146,33 @@ fn ids_and_labels_are_short_and_printable() {
     assert!(is_event_id(&"x".repeat(64)) && is_label("") && is_label(&"é".repeat(255)));
     assert!(!is_label(&"x".repeat(256)) && !is_label("line\n"));
 }
+
+/// R5.4: hours and months are sums of the same events; what is late is a month of its own on the invoice that carries it.
+#[test]
+fn events_are_summed_by_hour_and_by_month() {
+    let (april, march) = (Month::of(at("2027-04-02T00:00:00Z")), Month::of(at("2027-03-31T00:00:00Z")));
+    let place = |hour: &str| HourKey {
+        account: AccountId::from_u128(1),
+        project: ProjectId::from_u128(2),
+        billed_with: april,
+        hour: at(hour),
+        resource: ResourceId::from_u128(3),
+        plan: PlanCode::parse("egress").expect("a code"),
+    };
+    let (late, first, last) =
+        (place("2027-03-31T23:00:00Z"), place("2027-04-01T00:00:00Z"), place("2027-04-02T07:00:00Z"));
+    let events = [(&last, "0.9999999999"), (&first, "2"), (&late, "5"), (&last, "0.0000000002")];
+    let sums =
+        Sums::of(events.iter().map(|(place, quantity)| (*place, measured(quantity)))).expect("it fits");
+    let total = |quantity: &str, events| Total { quantity: measured(quantity), events };
+    let hours = [(&late, total("5", 1)), (&first, total("2", 1)), (&last, total("1.0000000001", 2))];
+    assert!(sums.hours.iter().map(|(key, total)| (key, *total)).eq(hours));
+    let months = sums.months.iter().map(|(key, month)| (key.month, month.first, month.last, month.total));
+    let expected = [
+        (march, late.hour, late.hour, total("5", 1)),
+        (april, first.hour, last.hour, total("3.0000000001", 3)),
+    ];
+    assert!(months.eq(expected), "{:?}", sums.months);
+    let most = Measured::stored(i64::MAX, 0).expect("a sum");
+    assert_eq!(Sums::of([(&first, most), (&last, most)].into_iter()), None, "a month that does not fit");
+}

@@ -118,10 +118,7 @@ struct Row {
 
 impl Check {
     /// Adds what of `accounts` breaks the rule.
-    ///
-    /// # Errors
-    /// [`DbErr`] when it cannot be read.
-    pub async fn run(
+    async fn run(
         &self,
         connection: &impl ConnectionTrait,
         accounts: AccountRange,
@@ -136,4 +133,20 @@ impl Check {
         }
         Ok(())
     }
+}
+
+/// Adds what of `accounts` breaks any of `checks`.
+///
+/// # Errors
+/// [`DbErr`] when something cannot be read.
+pub async fn check_all(
+    checks: &[Check],
+    connection: &impl ConnectionTrait,
+    accounts: AccountRange,
+    findings: &mut Findings<'_>,
+) -> Result<(), DbErr> {
+    for check in checks {
+        check.run(connection, accounts, findings).await?;
+    }
+    Ok(())
 }

@@ -58,7 +58,7 @@ pub use service::{
 
 /// What of measured usage can be recomputed is, for `florin audit` (R14.5).
 pub mod audit {
-    pub use crate::service::audit::check;
+    pub use crate::store::audit::check;
 }
 
 /// The catalogue: imported from a file, never edited (R5.1).

@@ -1,7 +1,6 @@
 //! Commands: lock, read, decide, write; and the reads others need.
 
 pub(crate) mod advance;
-pub(crate) mod audit;
 mod available;
 pub(crate) mod budgets;
 pub(crate) mod burn;

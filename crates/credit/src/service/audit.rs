@@ -2,7 +2,7 @@
 
 use florin_account::ledger::{Balances, LedgerAccount};
 use florin_platform::{
-    finding::{AccountRange, Finding, Findings},
+    finding::{AccountRange, Finding, Findings, check_all},
     id::AccountId,
     wire::account_name,
 };
@@ -30,9 +30,7 @@ pub async fn check(
     accounts: AccountRange,
     findings: &mut Findings<'_>,
 ) -> Result<(), DbErr> {
-    for check in CHECKS {
-        check.run(connection, accounts, findings).await?;
-    }
+    check_all(&CHECKS, connection, accounts, findings).await?;
     for booked in store::audit::booked(connection, accounts).await? {
         check_entry(&booked, findings);
     }

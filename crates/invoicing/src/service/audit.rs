@@ -16,7 +16,7 @@ pub(crate) mod numbers;
 
 use std::collections::BTreeMap;
 
-use florin_platform::finding::{AccountRange, Findings};
+use florin_platform::finding::{AccountRange, Findings, check_all};
 use florin_settlement::Currency;
 use sea_orm::{ConnectionTrait, DbErr};
 
@@ -31,9 +31,7 @@ pub async fn check(
     accounts: AccountRange,
     findings: &mut Findings<'_>,
 ) -> Result<(), DbErr> {
-    for check in store::CHECKS {
-        check.run(connection, accounts, findings).await?;
-    }
+    check_all(&store::CHECKS, connection, accounts, findings).await?;
     documents::check(connection, accounts, findings).await?;
     check_cover(connection, accounts, findings).await?;
     chain::check(connection, accounts, findings).await

@@ -30,6 +30,7 @@ pub(crate) async fn audit_as_seen_by(connection: &impl ConnectionTrait) -> Vec<F
     let all = AccountRange::all();
     florin_payment::audit::check(connection, all, &mut findings).await.expect("payments");
     florin_credit::audit::check(connection, all, &mut findings).await.expect("credit");
+    florin_project::audit::check(connection, all, &mut findings).await.expect("measured usage");
     florin_invoicing::audit::check(connection, all, &mut findings).await.expect("invoices and ledger");
     florin_credit::audit::check_campaigns(connection, &mut findings).await.expect("campaigns");
     florin_invoicing::audit::check_numbers(connection, &mut findings).await.expect("numbers");

@@ -2,7 +2,7 @@
 
 use florin_account::ledger::{Balances, LedgerAccount};
 use florin_platform::{
-    finding::{AccountRange, Findings},
+    finding::{AccountRange, Findings, check_all},
     id::AccountId,
 };
 use sea_orm::{ConnectionTrait, DbErr};
@@ -21,10 +21,7 @@ pub async fn check(
     accounts: AccountRange,
     findings: &mut Findings<'_>,
 ) -> Result<(), DbErr> {
-    for check in CHECKS {
-        check.run(connection, accounts, findings).await?;
-    }
-    Ok(())
+    check_all(&CHECKS, connection, accounts, findings).await
 }
 
 /// What the ledger should say of the payments of `accounts`, account by account: CASH, and of CUSTOMER_BALANCE what is

@@ -1,7 +1,11 @@
-//! What the rows of measured usage say about each other (R14.5).
+//! The audit of measured usage (R14.5): events, hours and months against each other. Read only.
 
-use florin_platform::{finding::Check, id::AccountId, wire::account_name};
-use sea_orm::prelude::Uuid;
+use florin_platform::{
+    finding::{AccountRange, Check, Findings, check_all},
+    id::AccountId,
+    wire::account_name,
+};
+use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
 
 use crate::domain::resource::ResourceId;
 
@@ -50,7 +54,7 @@ macro_rules! same_month {
 }
 
 /// The rules, each as a query for what breaks it.
-pub(crate) const CHECKS: [Check; 3] = [
+const CHECKS: [Check; 3] = [
     Check {
         what: "a month of measured usage is the sum of its hours",
         place: month_place,
@@ -102,3 +106,15 @@ pub(crate) const CHECKS: [Check; 3] = [
         ),
     },
 ];
+
+/// Checks everything that was measured of `accounts`.
+///
+/// # Errors
+/// [`DbErr`] when it cannot be read.
+pub async fn check(
+    connection: &impl ConnectionTrait,
+    accounts: AccountRange,
+    findings: &mut Findings<'_>,
+) -> Result<(), DbErr> {
+    check_all(&CHECKS, connection, accounts, findings).await
+}
